@@ -1,1 +1,9 @@
-//! To be written.
+//! Honest and hostile upstreams for the demo and the tests: everything an
+//! upstream can say, and everything it can do wrong, on loopback and from a
+//! printed seed.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`zcash`] | Zcash chains and the JSON-RPC nodes that serve them |
+
+pub mod zcash;
