@@ -1,0 +1,35 @@
+# `just` lists these. Each is one plain command; none is needed to build.
+
+# what it does, on an embedded default
+demo:
+    cargo run --release -- demo
+
+# every test
+test:
+    cargo test --workspace
+
+# what CI runs
+ci:
+    .ci/run
+
+# formatting and lints
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# licences, sources and the one TLS provider (needs cargo-deny)
+deny:
+    cargo deny check
+
+# the suite against a real zebrad: HELIOSTAT_ZEBRAD=/path/to/zebrad just interop
+interop:
+    cargo test --release -p heliostat --test interop -- --nocapture
+
+# figures of this machine: HELIOSTAT_LIGHTWALLETD adds a peer
+bench:
+    cargo build --release -p heliostat -p bench
+    cargo run --release -p bench -- compare
+
+# scanner against zebra-chain
+bench-scan:
+    cargo bench -p heliostat-zcash-verifier
