@@ -30,6 +30,15 @@ pub trait Verifier: Send + Sync + 'static {
     /// What the replica stores of one position.
     type Item: Send + 'static;
 
+    /// How many bytes of memory a raw position takes. The follower bounds what
+    /// it holds by this figure, and charges what becomes of the position
+    /// ([`Checked`](Self::Checked), [`Item`](Self::Item)) at the same one until
+    /// it is stored. The default counts the value itself: a ledger whose raw
+    /// position points to the heap says how much stands there.
+    fn size(raw: &Self::Raw) -> usize {
+        size_of_val(raw)
+    }
+
     /// Checks what can be checked of the position alone. `height` is the
     /// height that was asked for; an answer for another one is `Wrong`.
     fn check(&self, height: u64, raw: Self::Raw) -> Result<Self::Checked, Reject>;
