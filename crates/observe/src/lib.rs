@@ -1,1 +1,47 @@
-//! To be written.
+//! What an operator sees of a running node: metrics, health and status over
+//! HTTP, and logs.
+//!
+//! The process that runs the chains implements [`Subject`]; everything here
+//! asks it. [`router`] serves:
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/livez` | 200 while the process answers at all |
+//! | `/readyz` | 200 when every chain is fresh and served, else 503; both list the reasons as JSON |
+//! | `/status` | [`Status`] as JSON: what `heliostat status` prints |
+//! | `/evidence` | every proof of a lie in full, bytes in hex |
+//! | `/metrics` | the metrics of [`metrics::METRICS`], OpenMetrics text |
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`status`] | [`Status`] and its parts |
+//! | [`metrics`] | [`Metrics`]: every metric name and what it means |
+//! | [`requests`] | [`Requests`]: the layer that counts answers by method, code and grade |
+//! | [`http`](mod@http) | the router |
+//! | [`logs`] | levels, formats, and what never reaches a log |
+//!
+//! The dashboard (at `/`) and OTLP export are not here yet; their place is
+//! beside [`metrics`].
+
+pub mod http;
+pub mod logs;
+pub mod metrics;
+pub mod requests;
+pub mod status;
+
+pub use http::router;
+pub use metrics::Metrics;
+pub use requests::Requests;
+pub use status::{ChainStatus, Disagreement, Finding, Head, Status, StoreStatus, UpstreamStatus};
+
+use futures::future::BoxFuture;
+
+/// The running process, as far as an operator asks it.
+pub trait Subject: Send + Sync + 'static {
+    /// Everything the process knows of itself now. Answers at once: a store
+    /// or upstream that hangs is reported, not waited for.
+    fn status(&self) -> BoxFuture<'_, Status>;
+
+    /// Every proof of a lie kept so far, as a JSON array, bytes in hex.
+    fn evidence(&self) -> BoxFuture<'_, serde_json::Value>;
+}

@@ -1,0 +1,273 @@
+//! Counts answers by method, code and grade.
+//!
+//! The grade is what the answer itself says in `heliostat-assurance`, in its
+//! headers or its trailers; the code is the gRPC status found in the same two
+//! places, or `http_NNN` where there is none. An answer is counted once, when
+//! it ends; one the client walked away from counts as `cancelled`.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
+use prometheus_client::metrics::{counter::Counter, family::Family, histogram::Histogram};
+use tower::{Layer, Service};
+
+use crate::metrics::{Metrics, Outcome, Timed};
+
+/// The field that carries a grade.
+const ASSURANCE: &str = "heliostat-assurance";
+
+/// The names of the gRPC status codes, by number.
+const CODES: [&str; 17] = [
+    "ok",
+    "cancelled",
+    "unknown",
+    "invalid_argument",
+    "deadline_exceeded",
+    "not_found",
+    "already_exists",
+    "permission_denied",
+    "resource_exhausted",
+    "failed_precondition",
+    "aborted",
+    "out_of_range",
+    "unimplemented",
+    "internal",
+    "unavailable",
+    "data_loss",
+    "unauthenticated",
+];
+
+/// What is counted of one method.
+struct Method {
+    chain: String,
+    name: String,
+    outcomes: Family<Outcome, Counter>,
+    seconds: Histogram,
+}
+
+impl Method {
+    fn new(metrics: &Metrics, chain: &str, name: &str) -> Arc<Self> {
+        let timed = Timed {
+            chain: chain.to_owned(),
+            method: name.to_owned(),
+        };
+        Arc::new(Self {
+            chain: timed.chain.clone(),
+            name: timed.method.clone(),
+            outcomes: metrics.outcomes.clone(),
+            seconds: metrics.seconds.get_or_create(&timed).clone(),
+        })
+    }
+}
+
+/// The layer; made by [`Metrics::requests`].
+#[derive(Clone)]
+pub struct Requests {
+    by_path: Arc<HashMap<String, Arc<Method>>>,
+    other: Arc<Method>,
+}
+
+impl Requests {
+    pub(crate) fn new<'a>(
+        metrics: &Metrics,
+        chain: &str,
+        methods: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let named = |path: &str| {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            (path.to_owned(), Method::new(metrics, chain, name))
+        };
+        Self {
+            by_path: Arc::new(methods.into_iter().map(named).collect()),
+            other: Method::new(metrics, chain, "other"),
+        }
+    }
+}
+
+impl<S> Layer<S> for Requests {
+    type Service = Counting<S>;
+
+    fn layer(&self, inner: S) -> Counting<S> {
+        Counting {
+            requests: self.clone(),
+            inner,
+        }
+    }
+}
+
+/// A service whose answers are counted.
+#[derive(Clone)]
+pub struct Counting<S> {
+    requests: Requests,
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for Counting<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Answering<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let method = self
+            .requests
+            .by_path
+            .get(request.uri().path())
+            .unwrap_or(&self.requests.other);
+        Answering {
+            count: Some(Count::begin(Arc::clone(method))),
+            inner: self.inner.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// An answer that is being made.
+    pub struct Answering<F> {
+        count: Option<Count>,
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F, E> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        let Some(mut count) = this.count.take() else {
+            return Poll::Ready(Ok(response));
+        };
+        count.read_head(response.status(), response.headers());
+        if http_body::Body::is_end_stream(response.body()) {
+            count.end();
+            return Poll::Ready(Ok(response));
+        }
+        let response = response.map(|body| Body::new(Counted { count, body }));
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// One answer; counted when dropped.
+struct Count {
+    method: Arc<Method>,
+    since: Instant,
+    status: StatusCode,
+    code: Option<String>,
+    assurance: Option<String>,
+    ended: bool,
+}
+
+impl Count {
+    fn begin(method: Arc<Method>) -> Self {
+        Self {
+            method,
+            since: Instant::now(),
+            status: StatusCode::OK,
+            code: None,
+            assurance: None,
+            ended: false,
+        }
+    }
+
+    fn read_head(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.status = status;
+        self.read(headers);
+    }
+
+    /// The answer is complete without a further frame.
+    fn end(mut self) {
+        self.ended = true;
+    }
+
+    /// Takes code and grade from headers or trailers.
+    fn read(&mut self, fields: &HeaderMap) {
+        let text = |name| fields.get(name).and_then(|value| value.to_str().ok());
+        if let Some(number) = text("grpc-status") {
+            let known = number.parse().ok().and_then(|n: usize| CODES.get(n));
+            self.code = Some((*known.unwrap_or(&"unknown")).to_owned());
+        }
+        if let Some(grade) = text(ASSURANCE) {
+            // Without the counts of an agreement: they would multiply series.
+            let label = grade.split(' ').next().unwrap_or(grade);
+            self.assurance = Some(label.to_owned());
+        }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        let code = match self.code.take() {
+            Some(code) => code,
+            None if self.ended => format!("http_{}", self.status.as_u16()),
+            None => "cancelled".to_owned(),
+        };
+        let outcome = Outcome {
+            chain: self.method.chain.clone(),
+            method: self.method.name.clone(),
+            code,
+            assurance: self.assurance.take().unwrap_or_else(|| "none".to_owned()),
+        };
+        self.method.outcomes.get_or_create(&outcome).inc();
+        self.method
+            .seconds
+            .observe(self.since.elapsed().as_secs_f64());
+    }
+}
+
+/// A body whose end is counted. Its frames pass through untouched.
+struct Counted {
+    count: Count,
+    body: Body,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.count.read(trailers);
+                }
+                self.count.ended |= http_body::Body::is_end_stream(&self.body);
+            }
+            Some(Err(_)) => {}
+            None => self.count.ended = true,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        http_body::Body::is_end_stream(&self.body)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        http_body::Body::size_hint(&self.body)
+    }
+}

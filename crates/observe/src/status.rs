@@ -1,0 +1,157 @@
+//! The status document: the JSON of `/status`, read back by `heliostat
+//! status`. Fields are added, never renamed or removed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A process and its chains.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The release that runs.
+    pub version: String,
+    /// Seconds since the process started.
+    pub uptime_seconds: u64,
+    /// Whether every chain is fresh and served.
+    pub ready: bool,
+    /// Why not, each beginning with the chain's name; empty when ready.
+    pub not_ready: Vec<String>,
+    /// The chains by the name the configuration gives them.
+    pub chains: BTreeMap<String, ChainStatus>,
+}
+
+impl Status {
+    /// A status of these chains: ready when none has a reason not to be.
+    pub fn of(version: &str, uptime_seconds: u64, chains: BTreeMap<String, ChainStatus>) -> Self {
+        let not_ready: Vec<_> = chains
+            .iter()
+            .flat_map(|(name, chain)| {
+                chain
+                    .not_ready
+                    .iter()
+                    .map(move |why| format!("{name}: {why}"))
+            })
+            .collect();
+        Self {
+            version: version.to_owned(),
+            uptime_seconds,
+            ready: not_ready.is_empty() && !chains.is_empty(),
+            not_ready,
+            chains,
+        }
+    }
+}
+
+/// One chain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChainStatus {
+    /// The ledger family, such as `zcash`.
+    pub ledger: String,
+    /// The network within it, such as `main`.
+    pub network: String,
+    /// Where its own API is served.
+    pub listen: String,
+    /// What it is doing, in words.
+    pub state: String,
+    /// Why it is not ready; empty when it is.
+    pub not_ready: Vec<String>,
+    /// The newest height of the replica.
+    pub local_height: Option<u64>,
+    /// The greatest height a usable upstream claims.
+    pub target_height: Option<u64>,
+    /// The newest position of the replica.
+    pub head: Option<Head>,
+    /// The recent pace of the follower.
+    pub blocks_per_second: f64,
+    /// Rewinds since the process started.
+    pub rewinds: u64,
+    /// Client connections open now.
+    pub connections: u64,
+    /// Client connections accepted since the process started.
+    pub connections_accepted: u64,
+    /// Every upstream, the followed ones first.
+    pub upstreams: Vec<UpstreamStatus>,
+    /// Lies with evidence, newest last.
+    pub findings: Vec<Finding>,
+    /// Heights at which upstreams give different, equally valid answers.
+    pub disagreements: Vec<Disagreement>,
+    /// The store.
+    pub store: StoreStatus,
+}
+
+/// The newest position of a replica.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its height.
+    pub height: u64,
+    /// Its id, the way the ledger's people write it.
+    pub id: String,
+    /// The time it claims, in seconds since the Unix epoch.
+    pub time: u64,
+    /// How long ago that is.
+    pub age_seconds: u64,
+    /// How it was checked: `proven`, `agreed k/n` or `relayed`.
+    pub assurance: String,
+}
+
+/// One upstream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpstreamStatus {
+    /// Its name: the URL without credentials.
+    pub name: String,
+    /// `follow` or `witness`.
+    pub role: String,
+    /// `ok`, or the kind of its fault: `unreachable`, `behind`, `unsupported`,
+    /// `wrong`.
+    pub state: String,
+    /// Why, in words; empty when ok.
+    pub why: String,
+    /// The height it claimed last.
+    pub height: Option<u64>,
+}
+
+impl UpstreamStatus {
+    /// Whether it can be used now.
+    pub fn is_usable(&self) -> bool {
+        self.state == "ok"
+    }
+}
+
+/// A lie with evidence, in short; `/evidence` has the bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Who said it.
+    pub upstream: String,
+    /// The rule that is broken, such as `zcash.merkle-root`.
+    pub rule: String,
+    /// The same in one sentence.
+    pub words: String,
+    /// The height it is about.
+    pub height: Option<u64>,
+    /// What is kept as proof, each with its size in bytes.
+    pub exhibits: Vec<(String, u64)>,
+}
+
+/// Different, equally valid answers at one height: a fork.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// The height.
+    pub height: u64,
+    /// The id the replica has there.
+    pub ours: String,
+    /// Who gives another one.
+    pub upstream: String,
+    /// The id it gives.
+    pub theirs: String,
+}
+
+/// The store of a chain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Its address without credentials.
+    pub address: String,
+    /// Bytes on disk; 0 where the engine cannot tell.
+    pub bytes: u64,
+    /// Why it cannot be used just now, in words.
+    pub error: Option<String>,
+}
