@@ -1,0 +1,181 @@
+//! Compact blocks, written as protobuf bytes straight from the raw parts.
+
+use crate::{
+    TreeSizes,
+    protobuf::{bytes, input_body, message, message_len, number, number_len, output_body},
+    transaction::{Parts, Strided},
+};
+
+/// Keys of `CompactBlock`'s fields.
+mod block {
+    pub(super) const HEIGHT: u8 = 0x10;
+    pub(super) const HASH: u8 = 0x1a;
+    pub(super) const PREV: u8 = 0x22;
+    pub(super) const TIME: u8 = 0x28;
+    pub(super) const TX: u8 = 0x3a;
+    pub(super) const METADATA: u8 = 0x42;
+}
+
+/// Keys of `CompactTx`'s fields.
+mod tx {
+    pub(super) const INDEX: u8 = 0x08;
+    pub(super) const TXID: u8 = 0x12;
+    pub(super) const SPEND: u8 = 0x22;
+    pub(super) const OUTPUT: u8 = 0x2a;
+    pub(super) const ACTION: u8 = 0x32;
+    pub(super) const INPUT: u8 = 0x3a;
+    pub(super) const TXOUT: u8 = 0x42;
+    pub(super) const IRONWOOD: u8 = 0x4a;
+}
+
+/// A 32-byte field: key, length, bytes.
+const HASH_FIELD: usize = 34;
+/// The 52-byte start of a ciphertext: key, length, bytes.
+const CIPHERTEXT_FIELD: usize = 54;
+const SPEND: usize = 2 + HASH_FIELD;
+const OUTPUT: usize = 2 + 2 * HASH_FIELD + CIPHERTEXT_FIELD;
+/// The body is longer than 127 bytes, so its length takes two.
+const ACTION: usize = 3 + 3 * HASH_FIELD + CIPHERTEXT_FIELD;
+
+/// The two compact forms of one block while they are written.
+pub(crate) struct Projections {
+    /// Every pool, every transaction.
+    pub(crate) full: Vec<u8>,
+    /// Sapling, Orchard and Ironwood; transactions without such parts dropped.
+    pub(crate) shielded: Vec<u8>,
+}
+
+/// The fields before the transactions.
+pub(crate) struct Heading {
+    pub(crate) height: u64,
+    pub(crate) hash: [u8; 32],
+    pub(crate) prev: [u8; 32],
+    pub(crate) time: u32,
+}
+
+impl Projections {
+    /// `raw_len` is the length of the raw block, to guess capacities from.
+    pub(crate) fn new(heading: &Heading, raw_len: usize) -> Self {
+        let mut full = Vec::with_capacity(256 + raw_len / 2);
+        number(&mut full, block::HEIGHT, heading.height);
+        bytes(&mut full, block::HASH, &heading.hash);
+        bytes(&mut full, block::PREV, &heading.prev);
+        number(&mut full, block::TIME, u64::from(heading.time));
+        let mut shielded = Vec::with_capacity(256 + raw_len / 4);
+        shielded.extend_from_slice(&full);
+        Self { full, shielded }
+    }
+
+    /// Appends a transaction. The inputs of the first one, the coinbase, are
+    /// left out.
+    pub(crate) fn push(&mut self, index: usize, txid: &[u8; 32], parts: &Parts<'_>) {
+        let head = number_len(index as u64) + HASH_FIELD;
+        let middle = parts.spends.len() * SPEND
+            + parts.sapling_outputs.len() * OUTPUT
+            + parts.orchard.actions.len() * ACTION;
+        let ironwood = parts.ironwood.actions.len() * ACTION;
+        let inputs = if index > 0 { parts.inputs.compact } else { 0 };
+
+        let full = &mut self.full;
+        message(
+            full,
+            block::TX,
+            head + middle + inputs + parts.outputs.compact + ironwood,
+        );
+        number(full, tx::INDEX, index as u64);
+        bytes(full, tx::TXID, txid);
+        let middle_at = full.len();
+        shielded(full, parts);
+        let middle_end = full.len();
+        if index > 0 {
+            transparent_inputs(full, parts);
+        }
+        transparent_outputs(full, parts);
+        let ironwood_at = full.len();
+        actions(full, tx::IRONWOOD, parts.ironwood.actions);
+
+        if middle + ironwood > 0 {
+            let out = &mut self.shielded;
+            message(out, block::TX, head + middle + ironwood);
+            number(out, tx::INDEX, index as u64);
+            bytes(out, tx::TXID, txid);
+            out.extend_from_slice(&full[middle_at..middle_end]);
+            out.extend_from_slice(&full[ironwood_at..]);
+        }
+    }
+
+    /// Appends a transaction of which only the id is known.
+    pub(crate) fn push_opaque(&mut self, index: usize, txid: &[u8; 32]) {
+        let full = &mut self.full;
+        message(full, block::TX, number_len(index as u64) + HASH_FIELD);
+        number(full, tx::INDEX, index as u64);
+        bytes(full, tx::TXID, txid);
+    }
+}
+
+fn hash(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    out.extend_from_slice(&[tag, 32]);
+    out.extend_from_slice(bytes);
+}
+
+fn ciphertext(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    out.extend_from_slice(&[tag, 52]);
+    out.extend_from_slice(bytes);
+}
+
+fn shielded(out: &mut Vec<u8>, parts: &Parts<'_>) {
+    let nullifier = parts.nullifier_at();
+    for spend in parts.spends.iter() {
+        message(out, tx::SPEND, SPEND - 2);
+        hash(out, 0x0a, &spend[nullifier..nullifier + 32]);
+    }
+    for output in parts.sapling_outputs.iter() {
+        message(out, tx::OUTPUT, OUTPUT - 2);
+        hash(out, 0x0a, &output[32..64]);
+        hash(out, 0x12, &output[64..96]);
+        ciphertext(out, 0x1a, &output[96..148]);
+    }
+    actions(out, tx::ACTION, parts.orchard.actions);
+}
+
+fn actions(out: &mut Vec<u8>, tag: u8, actions: Strided<'_>) {
+    for action in actions.iter() {
+        message(out, tag, ACTION - 3);
+        hash(out, 0x0a, &action[32..64]);
+        hash(out, 0x12, &action[96..128]);
+        hash(out, 0x1a, &action[128..160]);
+        ciphertext(out, 0x22, &action[160..212]);
+    }
+}
+
+fn transparent_inputs(out: &mut Vec<u8>, parts: &Parts<'_>) {
+    for input in parts.inputs() {
+        message(out, tx::INPUT, input_body(input.index));
+        hash(out, 0x0a, &input.outpoint[..32]);
+        number(out, 0x10, u64::from(input.index));
+    }
+}
+
+fn transparent_outputs(out: &mut Vec<u8>, parts: &Parts<'_>) {
+    for output in parts.outputs() {
+        message(
+            out,
+            tx::TXOUT,
+            output_body(output.value, output.script.len()),
+        );
+        number(out, 0x08, output.value);
+        bytes(out, 0x12, output.script);
+    }
+}
+
+/// Appends `chainMetadata`, which is written even when all sizes are zero.
+pub(crate) fn finish(out: &mut Vec<u8>, sizes: &TreeSizes) {
+    let body = number_len(u64::from(sizes.sapling))
+        + number_len(u64::from(sizes.orchard))
+        + number_len(u64::from(sizes.ironwood));
+    out.reserve(message_len(body));
+    message(out, block::METADATA, body);
+    number(out, 0x08, u64::from(sizes.sapling));
+    number(out, 0x10, u64::from(sizes.orchard));
+    number(out, 0x18, u64::from(sizes.ironwood));
+}
