@@ -44,8 +44,13 @@ pub struct Pool {
     /// Leaves.
     pub size: u32,
     /// The legacy `CommitmentTree` serialization, as `z_gettreestate` gives it
-    /// (there in hex); shared between blocks that do not change it.
+    /// (there in hex); shared between blocks that do not change it. Empty
+    /// while the pool is not active, where a node names no state at all; the
+    /// tree without leaves is `000000`.
     pub state: Arc<[u8]>,
+    /// Roots of the 2^16-leaf subtrees that this block completed, as
+    /// `z_getsubtreesbyindex` lists them; nearly always none.
+    pub completed: Vec<[u8; 32]>,
 }
 
 /// A chain: consecutive blocks, cheap to clone and to fork.
