@@ -3,8 +3,35 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`upstream`] | [`Upstreams`]: who is asked, in which order, and what is known of each |
+//! | [`follower`] | [`Follower`]: choose, fetch ahead, verify, commit, publish; rewind to the common ancestor |
+//! | [`witness`] | [`Agreement`]: what the other upstreams say of our chain |
+//! | [`findings`] | [`Findings`]: lies with their evidence, and forks; bounded, kept over a restart |
+//! | [`feed`] | [`ChangeFeed`]: what became of the replica, for subscribers |
+//! | [`progress`] | [`Progress`]: how far the replica is, for people |
 //! | [`replica`] | [`Replica`]: the seam towards a ledger's store layout |
+//! | [`defaults`] | every limit and time-out, with its reason |
+//!
+//! A ledger that is followed brings a [`Source`](heliostat_core::Source), a
+//! [`Verifier`](heliostat_core::Verifier) and a [`Replica`], and gets the
+//! rest. One that only reads on demand uses [`Upstreams`] alone.
 
+mod ancestor;
+pub mod defaults;
+pub mod feed;
+pub mod findings;
+pub mod follower;
+pub mod progress;
 pub mod replica;
+pub mod upstream;
+pub mod witness;
 
+pub use feed::{ChangeFeed, Changes, Notice};
+pub use findings::{Disagreement, Finding, Findings};
+pub use follower::{Follower, Settings};
+pub use progress::{Progress, State};
 pub use replica::Replica;
+pub use upstream::{
+    Clock, Role, Served, Trouble, Upstream, UpstreamState, UpstreamStatus, Upstreams, system_clock,
+};
+pub use witness::{Agreement, Mark};

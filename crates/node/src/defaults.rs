@@ -1,0 +1,163 @@
+//! Every limit and time-out of this crate, with its reason.
+
+use std::time::Duration;
+
+// ---- following ----
+
+/// Requests in flight to the followed upstream. Enough to hide a round trip
+/// of 20 ms at 3,000 positions a second, and few enough that a node with one
+/// thread per request does not choke.
+pub const FETCHES: usize = 64;
+
+/// Positions held between being asked for and being durable: two commits'
+/// worth being written and filled, and as many being fetched and checked.
+pub const WINDOW_BLOCKS: usize = 4_096;
+
+/// Bytes held between being asked for and being durable. With what a fetch
+/// and a commit copy on the way, syncing stays well under 100 MB.
+pub const WINDOW_BYTES: usize = 24 << 20;
+
+/// What a position is taken to weigh before the first one has come.
+pub const FIRST_ESTIMATE: usize = 256 << 10;
+
+/// The share of a too high size estimate that each smaller position takes
+/// off it (one eighth): big positions come in runs, so it falls slowly.
+pub const ESTIMATE_DECAY: usize = 8;
+
+/// Positions that wait for each other before they go to a checking thread: a
+/// hand-over costs about 20 µs, so this keeps it near 1 µs each.
+pub const CHECK_GATHER: usize = 16;
+
+/// The most positions in one hand-over, so that both ends of it stay short.
+pub const CHECK_BLOCKS: usize = 128;
+
+/// Bytes that are a hand-over by themselves: checking them takes long enough
+/// to make its cost vanish.
+pub const CHECK_BYTES: usize = 1 << 20;
+
+/// Positions in one commit while syncing: at 3,000 a second that is a few
+/// durable writes a second, where one each would be bound by the disk.
+pub const COMMIT_BLOCKS: usize = 1_000;
+
+/// Bytes in one commit: bounds the engine's memory and the pause of readers.
+pub const COMMIT_BYTES: usize = 4 << 20;
+
+/// The longest a verified position waits for company before it is committed,
+/// so that a slow upstream's positions become visible too.
+pub const COMMIT_TIME: Duration = Duration::from_secs(1);
+
+/// Asking for the head without a hint. Hints make it quicker; this is what
+/// is left when they fail.
+pub const POLL: Duration = Duration::from_secs(1);
+
+/// The least time between two questions for the head, whatever the hints
+/// say: an upstream must not be able to make us spin.
+pub const POLL_GAP: Duration = Duration::from_millis(5);
+
+/// Any single question to an upstream. A source has tighter limits of its
+/// own; this one keeps a source that forgot one from stopping the follower.
+pub const CALL: Duration = Duration::from_secs(60);
+
+/// The deepest fork that is followed by itself: the deepest that nodes of
+/// proof-of-work chains can themselves make (they finalise what is older).
+pub const MAX_REWIND: u64 = 1_000;
+
+/// Bytes of a competing branch held while it is not yet the heavier one, so
+/// that switching is one commit. A longer one is read twice.
+pub const BRANCH_BYTES: usize = 16 << 20;
+
+/// The longest competing branch that is looked at (its ids take 32 bytes
+/// each). A branch still lighter after that many positions is not close.
+pub const BRANCH_BLOCKS: usize = 100_000;
+
+/// Forks that move under our questions, in a row and without one commit
+/// between them, before the upstream is taken to be behind.
+pub const RACES: u32 = 5;
+
+/// The pause after the second race in a row, growing with each.
+pub const RACE_PAUSE: Duration = Duration::from_millis(50);
+
+/// How far behind its upstream's head a replica may be and still be said to
+/// follow: a burst of positions is not a sync.
+pub const FOLLOW_SLACK: u64 = 10;
+
+/// The longest pause before a store that failed is tried again; somebody is
+/// probably freeing space just now.
+pub const STORE_RETRY: Duration = Duration::from_secs(5);
+
+// ---- upstreams ----
+
+/// The first pause after a fault. It doubles with each further one.
+pub const RETRY_FIRST: Duration = Duration::from_millis(250);
+
+/// The longest pause for an upstream that cannot be reached: a node's restart
+/// is noticed within that time.
+pub const RETRY_UNREACHABLE: Duration = Duration::from_secs(10);
+
+/// The longest pause for one that is behind: it answers, and asking is cheap.
+pub const RETRY_BEHIND: Duration = Duration::from_secs(5);
+
+/// The longest pause for one that cannot serve here: a person must act first.
+pub const RETRY_UNSUPPORTED: Duration = Duration::from_secs(30);
+
+/// How many positions an upstream may be behind another before the other is
+/// preferred: heads spread through a network in seconds, not at once.
+pub const HEAD_SLACK: u64 = 3;
+
+// ---- witnesses ----
+
+/// Between two rounds of asking the other upstreams when nothing happens.
+pub const WITNESS_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Between two rounds when not everybody had our newest position yet.
+pub const WITNESS_RETRY: Duration = Duration::from_secs(1);
+
+/// The least time between two rounds, so that a burst of positions is asked
+/// about once.
+pub const WITNESS_GAP: Duration = Duration::from_millis(200);
+
+/// The time one witness has for all its answers of a round: the grade of a
+/// new position must not hang on a dead witness.
+pub const WITNESS_CALL: Duration = Duration::from_secs(10);
+
+// ---- records ----
+
+/// Evidence records kept. An upstream yields at most one per run of the
+/// process, so this is years of lies.
+pub const EVIDENCE_RECORDS: usize = 256;
+
+/// Bytes of exhibits kept over all records.
+pub const EVIDENCE_BYTES: usize = 16 << 20;
+
+/// Bytes kept of one exhibit: the largest block of any chain followed today
+/// fits whole.
+pub const EXHIBIT_BYTES: usize = 4 << 20;
+
+/// Exhibits kept of one record, and the longest rule, name and sentence.
+pub const EXHIBITS: usize = 16;
+
+/// Bytes kept of a rule, a name or a sentence.
+pub const WORDS_BYTES: usize = 4 << 10;
+
+/// Disagreements kept; forks beyond that are only counted by the newest.
+pub const DISAGREEMENTS: usize = 1_024;
+
+/// Marks of agreement kept. Only ones that some height profits from are, so
+/// there are rarely more than there are upstreams.
+pub const MARKS: usize = 64;
+
+// ---- telling ----
+
+/// Changes a subscriber may lag before it is told to resume from a link.
+pub const FEED: usize = 256;
+
+/// A head older than this is an outage. Thirty times Zcash's spacing: by
+/// chance alone it happens once in ten thousand million blocks.
+pub const HEAD_AGE: Duration = Duration::from_secs(30 * 75);
+
+/// How often the head's age is looked at.
+pub const HEAD_AGE_TICK: Duration = Duration::from_secs(5);
+
+/// The time over which the rate of positions is averaged: long enough to be
+/// read, short enough to show a stall.
+pub const RATE_TIME: Duration = Duration::from_secs(5);

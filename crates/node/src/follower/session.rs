@@ -1,0 +1,359 @@
+//! Following one upstream along one chain, until something ends it.
+
+use std::sync::Arc;
+
+use heliostat_core::{Change, Fault, Id, Link, Point, Reject, Source, Verifier};
+use heliostat_store::StoreError;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shared,
+    heads::Heads,
+    pipeline::{Checks, Pipeline, Stop, Why},
+    writer::{Committed, Rewind, Wake, Writer},
+};
+use crate::{
+    Replica, State, defaults,
+    upstream::{Served, Upstream},
+};
+
+/// Why a session, or the attempt to start one, ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The process stops.
+    Cancelled,
+    /// Another upstream is the better one now.
+    Switch,
+    /// The upstream's head is not on our chain any more.
+    Moved,
+    /// A position does not follow the one before it: the chain changed
+    /// between two questions.
+    Unlinked { height: u64, parent: Id },
+    /// It does not have a position below the head it names.
+    Missing { height: u64, fault: Fault },
+    /// The upstream has a fault.
+    Fault(Fault),
+    /// All of its branch was read, and it is not heavier than ours.
+    Lighter { keep: Link, branch: Option<Link> },
+    /// Its branch is heavier, but too big to be held; read it again.
+    Heavier(Survey),
+    /// The store has a fault.
+    Store(StoreError),
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A branch that was read once and found to be heavier than ours.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// The last position it shares with ours.
+    pub keep: Link,
+    /// The ids above that, up to where it is heavier.
+    pub ids: Vec<Id>,
+}
+
+/// Where a session starts.
+pub(super) struct Start<T> {
+    /// The chain state it extends.
+    pub tip: T,
+    /// Given when that is not the end of our chain.
+    pub rewind: Option<Rewind>,
+    /// What a survey saw above `tip`; anything else is another branch.
+    pub expect: Vec<Id>,
+}
+
+/// What a branch is being read for.
+struct Branch {
+    ids: Vec<Id>,
+    /// Its items are not kept any more: it is longer than we can hold, and
+    /// only whether it is heavier is still of interest.
+    surveying: bool,
+    expect: Vec<Id>,
+}
+
+pub(super) struct Session<S: Source, V: Verifier, R> {
+    shared: Arc<Shared<S, V, R>>,
+    upstream: Arc<Upstream<S>>,
+    tip: V::Tip,
+    pipeline: Pipeline<S, V>,
+    writer: Writer<V, R>,
+    heads: Heads<S>,
+    branch: Option<Branch>,
+    committed: bool,
+}
+
+enum Event<C> {
+    Checks(Checks<C>),
+    Wake(Wake),
+    Head(Result<Point, Fault>),
+}
+
+impl<S, V, R> Session<S, V, R>
+where
+    S: Source<Raw = V::Raw>,
+    V: Verifier,
+    R: Replica<V>,
+{
+    pub fn new(
+        shared: Arc<Shared<S, V, R>>,
+        upstream: Arc<Upstream<S>>,
+        start: Start<V::Tip>,
+        head: Point,
+    ) -> Self {
+        let Start {
+            tip,
+            rewind,
+            expect,
+        } = start;
+        let settings = &shared.settings;
+        let pipeline = Pipeline::new(
+            Arc::clone(&upstream),
+            Arc::clone(&shared.verifier),
+            settings.clone(),
+            V::next_height(&tip)..=head.height,
+        );
+        let branch = rewind.is_some().then(|| Branch {
+            ids: Vec::new(),
+            surveying: false,
+            expect,
+        });
+        Self {
+            pipeline,
+            writer: Writer::new(Arc::clone(&shared.replica), settings.clone(), rewind),
+            heads: Heads::new(Arc::clone(&upstream), settings.poll, head),
+            shared,
+            upstream,
+            tip,
+            branch,
+            committed: false,
+        }
+    }
+
+    /// Runs until something ends it, and then stores what is verified. Also
+    /// tells whether anything was committed.
+    pub async fn run(mut self, stop: &CancellationToken) -> (End, bool) {
+        if self.branch.is_none() {
+            self.shared.upstreams.set_serving(Some(&self.upstream));
+        }
+        self.tell_state();
+        let mut end = self.pump(stop).await;
+        if !matches!(end, End::Store(_))
+            && let Err(error) = self.flush().await
+        {
+            end = End::Store(error);
+        }
+        self.shared.upstreams.set_serving(None);
+        (end, self.committed)
+    }
+
+    async fn pump(&mut self, stop: &CancellationToken) -> End {
+        loop {
+            if let Some(end) = self.advance() {
+                return end;
+            }
+            let idle = self.pipeline.is_drained() && self.writer.is_idle();
+            let held = self.writer.held();
+            let event = tokio::select! {
+                biased;
+                () = stop.cancelled() => return End::Cancelled,
+                wake = self.writer.next() => Event::Wake(wake),
+                checks = self.pipeline.next(held) => Event::Checks(checks),
+                head = self.heads.next(idle) => Event::Head(head),
+            };
+            let end = match event {
+                Event::Wake(Wake::Committed(done)) => {
+                    self.committed(done);
+                    None
+                }
+                Event::Wake(Wake::Failed(error)) => Some(End::Store(error)),
+                Event::Wake(Wake::Due) => None,
+                Event::Checks(checks) => self.extend(checks).err(),
+                Event::Head(Ok(head)) => self.head(head, idle),
+                Event::Head(Err(fault)) => Some(End::Fault(fault)),
+            };
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    /// Starts a commit when one is due, and looks whether all is done.
+    fn advance(&mut self) -> Option<End> {
+        let drained = self.pipeline.is_drained();
+        if drained && let Some(keep) = self.undecided() {
+            let branch = V::link(&self.tip);
+            return Some(End::Lighter { keep, branch });
+        }
+        if self.writer.is_due(drained) {
+            self.writer.start(&self.tip, drained);
+        }
+        if !drained || !self.writer.is_idle() {
+            return None;
+        }
+        self.shared.tracker.state(State::Following);
+        let best = self.shared.upstreams.best()?;
+        (!Arc::ptr_eq(&best, &self.upstream)).then_some(End::Switch)
+    }
+
+    /// Where the branch being read leaves ours, while it is not the heavier.
+    fn undecided(&self) -> Option<Link> {
+        let rewind = self.writer.rewind()?;
+        rewind.beat.map(|_| rewind.keep)
+    }
+
+    fn extend(&mut self, checks: Checks<V::Checked>) -> Result<(), End> {
+        for block in checks.blocks {
+            let height = V::next_height(&self.tip);
+            let item = match self.shared.verifier.extend(&mut self.tip, block.checked) {
+                Ok(item) => item,
+                Err(reject) => return Err(rejected(height, reject)),
+            };
+            if let Some(branch) = &mut self.branch
+                && let Some(link) = V::link(&self.tip)
+            {
+                if branch
+                    .expect
+                    .get(branch.ids.len())
+                    .is_some_and(|id| *id != link.id)
+                {
+                    return Err(End::Moved);
+                }
+                branch.ids.push(link.id);
+                if branch.surveying {
+                    continue;
+                }
+            }
+            self.writer.push(item, block.size);
+        }
+        self.weigh()?;
+        match checks.stop {
+            Some(stop) => Err(stopped(stop)),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks whether a branch that must be heavier than ours has become so.
+    fn weigh(&mut self) -> Result<(), End> {
+        let Some(keep) = self.undecided() else {
+            return Ok(());
+        };
+        self.writer.weigh(V::weight(&self.tip));
+        let Some(branch) = &mut self.branch else {
+            return Ok(());
+        };
+        if !self.writer.is_held() {
+            if branch.surveying {
+                let ids = std::mem::take(&mut branch.ids);
+                return Err(End::Heavier(Survey { keep, ids }));
+            }
+            return Ok(());
+        }
+        if branch.ids.len() > defaults::BRANCH_BLOCKS {
+            let branch = V::link(&self.tip);
+            return Err(End::Lighter { keep, branch });
+        }
+        if self.writer.pending_bytes() > self.shared.settings.branch_bytes {
+            branch.surveying = true;
+            self.writer.discard();
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, done: Committed) {
+        let shared = &self.shared;
+        self.committed = true;
+        if let Some(keep) = done.rewound {
+            let from = shared.feed.tip().map(|link| link.height);
+            let to = done.link.map(|link| link.height);
+            tracing::info!(
+                upstream = self.upstream.name(),
+                keep = keep.height,
+                from,
+                to,
+                "rewound"
+            );
+            shared.agreement.rewind(keep.height);
+            shared.feed.publish(Change::Rewind(keep));
+            shared.upstreams.set_serving(Some(&self.upstream));
+            self.branch = None;
+        }
+        if let Some(link) = done.link {
+            shared.feed.publish(Change::Extend(link));
+        }
+        shared.upstreams.report_ok(&self.upstream, Served::Data);
+        shared.upstreams.doubt(&self.upstream, None);
+        shared.tracker.local(done.link, done.blocks as u64);
+    }
+
+    fn head(&mut self, head: Point, idle: bool) -> Option<End> {
+        let shared = &self.shared;
+        shared
+            .upstreams
+            .report_ok(&self.upstream, Served::Head(head));
+        shared.tracker.target(head.height);
+        self.pipeline.raise(head.height);
+        self.tell_state();
+        let ours = V::link(&self.tip)?.point();
+        let moved = head.height < ours.height || (head.height == ours.height && head != ours);
+        (idle && moved).then_some(End::Moved)
+    }
+
+    fn tell_state(&self) {
+        let behind = (self.pipeline.target() + 1).saturating_sub(V::next_height(&self.tip));
+        let state = match behind > defaults::FOLLOW_SLACK {
+            true => State::Syncing,
+            false => State::Following,
+        };
+        self.shared.tracker.state(state);
+    }
+
+    /// Stores what is verified. A branch is stored only when it is known to
+    /// be the one to follow.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let weightless = self.writer.rewind().is_some() && V::weight(&self.tip).is_none();
+        if self.writer.is_held() || (weightless && !self.pipeline.is_drained()) {
+            self.writer.discard();
+        }
+        while !self.writer.is_idle() {
+            if self.writer.is_due(true) {
+                self.writer.start(&self.tip, false);
+            }
+            match self.writer.next().await {
+                Wake::Committed(done) => self.committed(done),
+                Wake::Failed(error) => return Err(error),
+                Wake::Due => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rejected(height: u64, reject: Reject) -> End {
+    match reject {
+        Reject::Unlinked { parent } => End::Unlinked { height, parent },
+        Reject::Wrong(evidence) => End::Fault(Fault::Wrong(evidence)),
+        Reject::Opaque(why) => {
+            let why = format!("position {height} cannot be read by this release: {why}");
+            End::Fault(Fault::Unsupported(why))
+        }
+    }
+}
+
+fn stopped(stop: Stop) -> End {
+    let height = stop.height;
+    match stop.why {
+        Why::Reject(reject) => rejected(height, reject),
+        Why::Fault(fault @ Fault::Behind(_)) => End::Missing { height, fault },
+        Why::Fault(fault) => End::Fault(fault),
+    }
+}

@@ -1,0 +1,169 @@
+//! What the other upstreams say of our chain.
+
+use heliostat_core::Assurance;
+
+use super::*;
+use crate::toy::{chain, forked, grow};
+
+/// Long enough for a few rounds of questions.
+const ROUNDS: Duration = Duration::from_secs(40);
+
+fn witnessed(nodes: &[&Arc<Node>]) -> Running {
+    let role = |index| {
+        if index == 0 {
+            Role::Follow
+        } else {
+            Role::Witness
+        }
+    };
+    let nodes: Vec<_> = nodes
+        .iter()
+        .enumerate()
+        .map(|(i, node)| (*node, role(i)))
+        .collect();
+    start(&nodes, &MapReplica::new(), settings())
+}
+
+fn grades(running: &Running, heights: impl IntoIterator<Item = u64>) -> Vec<String> {
+    let agreement = running.follower.agreement();
+    let grade = |height| agreement.grade(height).to_string();
+    heights.into_iter().map(grade).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn agreeing_witnesses_grade_the_whole_chain() {
+    let nodes = [(); 3].map(|()| Node::new(chain(100)));
+    let running = witnessed(&[&nodes[0], &nodes[1], &nodes[2]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    let seen = grades(&running, [0, 50, 99, 100]);
+    assert_eq!(seen, ["agreed 3/3", "agreed 3/3", "agreed 3/3", "relayed"]);
+    assert_eq!(nodes[1].script().fetched + nodes[2].script().fetched, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_upstream_agrees_with_nobody() {
+    let node = Node::new(chain(10));
+    let running = witnessed(&[&node]);
+    running.at(&node).await;
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(running.follower.agreement().grade(5), Assurance::Relayed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_witness_counts_in_n_and_not_in_k() {
+    let nodes = [(); 3].map(|()| Node::new(chain(100)));
+    nodes[2].script().down = true;
+    let running = witnessed(&[&nodes[0], &nodes[1], &nodes[2]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [99]), ["agreed 2/3"]);
+    assert!(running.upstreams.disagreements().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_that_is_a_block_behind_does_not_disagree() {
+    let nodes = [chain(100), chain(99), chain(60)].map(Node::new);
+    let running = witnessed(&[&nodes[0], &nodes[1], &nodes[2]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    let seen = grades(&running, [59, 60, 98, 99]);
+    assert_eq!(seen, ["agreed 3/3", "agreed 2/3", "agreed 2/3", "relayed"]);
+    assert!(running.upstreams.disagreements().is_empty());
+    // When it has caught up, it is heard.
+    nodes[1].set(chain(100));
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [99]), ["agreed 2/3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_on_another_branch_is_a_disagreement_and_no_liar() {
+    let base = chain(100);
+    let nodes = [
+        Node::new(base.clone()),
+        Node::new(base.clone()),
+        Node::new(base.clone()),
+    ];
+    let running = witnessed(&[&nodes[0], &nodes[1], &nodes[2]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [99]), ["agreed 3/3"]);
+
+    nodes[2].set(forked(&base, 7, 7, 1));
+    tokio::time::sleep(ROUNDS).await;
+    let disagreements = running.upstreams.disagreements();
+    assert_eq!(disagreements.len(), 1, "told once: {disagreements:?}");
+    assert_eq!(disagreements[0].height, 93);
+    assert_eq!(disagreements[0].upstream, "node-2");
+    assert_ne!(disagreements[0].ours, disagreements[0].theirs);
+    let seen = grades(&running, [92, 93, 99]);
+    assert_eq!(seen, ["agreed 3/3", "agreed 2/3", "agreed 2/3"]);
+    assert!(!running.upstreams.all()[2].is_quarantined());
+}
+
+#[tokio::test(start_paused = true)]
+async fn grades_above_a_rewind_are_gone_until_they_are_earned_again() {
+    let base = chain(100);
+    let nodes = [(); 2].map(|()| Node::new(base.clone()));
+    let running = witnessed(&[&nodes[0], &nodes[1]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    let after = forked(&base, 5, 6, 1);
+    nodes[0].set(after.clone());
+    running.at(&nodes[0]).await;
+    assert_eq!(
+        grades(&running, [94, 95, 100]),
+        ["agreed 2/2", "relayed", "relayed"]
+    );
+    nodes[1].set(after);
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [95, 100]), ["agreed 2/2", "agreed 2/2"]);
+    assert!(running.upstreams.disagreements().len() <= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_blocks_are_asked_about_without_waiting_for_the_interval() {
+    let nodes = [(); 2].map(|()| Node::new(chain(100)));
+    let running = witnessed(&[&nodes[0], &nodes[1]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    let mut blocks = nodes[0].blocks();
+    grow(&mut blocks, 1, 0);
+    nodes[1].set(blocks.clone());
+    nodes[0].set(blocks);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(grades(&running, [100]), ["agreed 2/2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_liars_word_counts_for_nothing_afterwards() {
+    let nodes = [(); 3].map(|()| Node::new(chain(100)));
+    let nodes_ref: Vec<_> = nodes.iter().map(|node| (node, Role::Follow)).collect();
+    let running = start(&nodes_ref, &MapReplica::new(), settings());
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [50]), ["agreed 3/3"]);
+    for node in &nodes {
+        let mut blocks = node.blocks();
+        grow(&mut blocks, 1, 0);
+        node.script().blocks = blocks;
+    }
+    nodes[0].script().lies_from = Some(100);
+    running.at(&nodes[1]).await;
+    tokio::time::sleep(ROUNDS).await;
+    assert!(running.upstreams.all()[0].is_quarantined());
+    assert_eq!(grades(&running, [50, 100]), ["agreed 2/2", "agreed 2/2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn witnesses_are_asked_during_a_long_sync_too() {
+    let nodes = [(); 2].map(|()| Node::new(chain(2_000)));
+    nodes[0].script().delay = Duration::from_secs(2);
+    let running = witnessed(&[&nodes[0], &nodes[1]]);
+    running
+        .until("on its way", |now| now.height() > Some(1_200))
+        .await;
+    assert_eq!(grades(&running, [300]), ["agreed 2/2"]);
+    assert_eq!(running.follower.progress().borrow().state, State::Syncing);
+}
