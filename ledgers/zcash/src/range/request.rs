@@ -1,0 +1,214 @@
+//! Reading and judging the request of a range call.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Buf, Bytes};
+use heliostat_zcash_proto::BlockRange;
+use http::HeaderMap;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use prost::Message as _;
+use tonic::Status;
+
+use super::Method;
+use crate::{
+    filter::{PREFIX, Pools},
+    frames::Projection,
+    replica::defaults::{REQUEST_BYTES, REQUEST_TIME},
+};
+
+/// What is asked for, once it is known to be sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The first height sent.
+    pub start: u64,
+    /// The last height sent; below `start` the order is descending.
+    pub end: u64,
+    /// What of each block.
+    pub projection: Projection,
+}
+
+impl Asked {
+    /// Judges a request with lightwalletd's codes and words.
+    pub fn new(method: Method, range: &BlockRange) -> Result<Self, Status> {
+        let (Some(start), Some(end)) = (&range.start, &range.end) else {
+            return Err(Status::invalid_argument(format!(
+                "{}: must specify start and end heights",
+                method.name()
+            )));
+        };
+        if range.pool_types.contains(&0) {
+            // One check for both methods, so it names this one.
+            return Err(Status::unknown(
+                "GetBlockRange: invalid pool type requested",
+            ));
+        }
+        let projection = match method {
+            Method::Blocks => Projection::pools(Pools::requested(&range.pool_types)),
+            Method::Nullifiers => Projection::range_nullifiers(&range.pool_types),
+        };
+        Ok(Self {
+            start: start.height,
+            end: end.height,
+            projection,
+        })
+    }
+}
+
+/// Reads the one message of a request, bounded in bytes and in time.
+pub async fn read(body: Body) -> Result<BlockRange, Status> {
+    let limited = Limited::new(body, REQUEST_BYTES + PREFIX);
+    let collected = tokio::time::timeout(REQUEST_TIME, limited.collect())
+        .await
+        .map_err(|_| Status::deadline_exceeded("the request message did not arrive in time"))?
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                too_large()
+            } else {
+                Status::cancelled(format!("the request could not be read: {error}"))
+            }
+        })?;
+    decode(collected.to_bytes())
+}
+
+fn too_large() -> Status {
+    Status::resource_exhausted(format!(
+        "the request message is larger than {REQUEST_BYTES} bytes"
+    ))
+}
+
+/// Decodes a request body: one frame with a `BlockRange`.
+fn decode(mut body: Bytes) -> Result<BlockRange, Status> {
+    let missing = |_| Status::internal("the request holds no message");
+    let compressed = body.try_get_u8().map_err(missing)?;
+    let length = body.try_get_u32().map_err(missing)? as usize;
+    if compressed != 0 {
+        return Err(Status::unimplemented(
+            "the request message is compressed; this server takes it plain",
+        ));
+    }
+    if length > REQUEST_BYTES {
+        return Err(too_large());
+    }
+    if length != body.len() {
+        return Err(Status::internal(format!(
+            "the request is not one message: {length} bytes announced, {} sent",
+            body.len()
+        )));
+    }
+    BlockRange::decode(body)
+        .map_err(|error| Status::internal(format!("the request cannot be decoded: {error}")))
+}
+
+/// The time a client gives the call, from its `grpc-timeout` header: up to
+/// eight digits and a unit.
+pub fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = headers.get("grpc-timeout") else {
+        return Ok(None);
+    };
+    let parse = || {
+        let text = value.to_str().ok()?;
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let plain = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        let count: u64 = digits.parse().ok().filter(|_| plain)?;
+        Some(match unit {
+            "H" => Duration::from_secs(count * 3600),
+            "M" => Duration::from_secs(count * 60),
+            "S" => Duration::from_secs(count),
+            "m" => Duration::from_millis(count),
+            "u" => Duration::from_micros(count),
+            "n" => Duration::from_nanos(count),
+            _ => return None,
+        })
+    };
+    parse()
+        .map(Some)
+        .ok_or_else(|| Status::internal("malformed grpc-timeout"))
+}
+
+#[cfg(test)]
+mod tests {
+    use heliostat_zcash_proto::BlockId;
+    use tonic::Code;
+
+    use super::*;
+
+    fn frame(message: &[u8]) -> Bytes {
+        let mut frame = vec![0];
+        frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
+        frame.extend_from_slice(message);
+        frame.into()
+    }
+
+    fn at(height: u64) -> Option<BlockId> {
+        Some(BlockId {
+            height,
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn requests_are_refused_with_lightwalletds_codes() {
+        let range = BlockRange {
+            start: at(1),
+            end: None,
+            pool_types: vec![0],
+        };
+        for (method, name) in [
+            (Method::Blocks, "GetBlockRange"),
+            (Method::Nullifiers, "GetBlockRangeNullifiers"),
+        ] {
+            let status = Asked::new(method, &range).expect_err("the end is missing");
+            assert_eq!(status.code(), Code::InvalidArgument);
+            let words = format!("{name}: must specify start and end heights");
+            assert_eq!(status.message(), words);
+            let invalid = BlockRange {
+                end: at(0),
+                ..range.clone()
+            };
+            let status = Asked::new(method, &invalid).expect_err("pool 0 is invalid");
+            assert_eq!(status.code(), Code::Unknown);
+        }
+    }
+
+    #[test]
+    fn a_request_is_exactly_one_plain_bounded_message() {
+        let range = BlockRange {
+            start: at(7),
+            end: at(9),
+            pool_types: vec![1, 4],
+        };
+        let good = frame(&range.encode_to_vec());
+        assert_eq!(decode(good.clone()).expect("well formed"), range);
+        let code = |bytes: &[u8]| {
+            decode(Bytes::copy_from_slice(bytes))
+                .expect_err("must be refused")
+                .code()
+        };
+        assert_eq!(code(&[]), Code::Internal);
+        assert_eq!(code(&good[..4]), Code::Internal);
+        assert_eq!(code(&good[..good.len() - 1]), Code::Internal);
+        assert_eq!(code(&[&good[..], &good[..]].concat()), Code::Internal);
+        assert_eq!(code(&frame(&[0xff])), Code::Internal);
+        let mut compressed = good.to_vec();
+        compressed[0] = 1;
+        assert_eq!(code(&compressed), Code::Unimplemented);
+        assert_eq!(code(&[0, 0xff, 0xff, 0xff, 0xff]), Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn time_outs_read_as_grpc_writes_them() {
+        let read = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", http::HeaderValue::from_static(text));
+            deadline(&headers).ok().flatten()
+        };
+        assert_eq!(read("2H"), Some(Duration::from_secs(7200)));
+        assert_eq!(read("99999999u"), Some(Duration::from_micros(99_999_999)));
+        assert_eq!(read("5m"), Some(Duration::from_millis(5)));
+        for wrong in ["", "S", "5", "+5S", "123456789S", "5x", "-1S"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(deadline(&HeaderMap::new()).ok(), Some(None));
+    }
+}
