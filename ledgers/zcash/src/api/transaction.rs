@@ -1,0 +1,194 @@
+//! `GetTransaction`, and what every fetched transaction goes through.
+
+use std::sync::Arc;
+
+use heliostat_core::{Assurance, Evidence, Exhibit};
+use heliostat_zcash_proto::{CompactTx, RawTransaction, TxFilter};
+use serde::Deserialize;
+use serde_json::json;
+use tonic::{Code, Status};
+
+use super::{
+    Service,
+    carrier::{Carried, carry},
+    defaults::READ_ATTEMPTS,
+    upstream::{Answer, Refusal},
+};
+
+/// The two fields that are read of `getrawtransaction TXID 1`.
+#[derive(Deserialize)]
+pub(super) struct Verbose {
+    hex: String,
+    /// Absent in the memory pool, -1 when mined on a chain that is not the
+    /// best one.
+    #[serde(default)]
+    height: Option<i64>,
+}
+
+/// A transaction as an upstream gave it.
+pub(super) struct Fetched {
+    pub(super) data: Vec<u8>,
+    /// As `RawTransaction.height` has it: 0 in the memory pool, 2^64-1 when
+    /// mined on a chain that is not the best one.
+    pub(super) height: u64,
+    /// Whether the bytes hash to the id, all of them: up to version 4. From
+    /// version 5 on (ZIP 244) the id leaves out the authorizing data.
+    pub(super) whole: bool,
+    /// The compact form; `None` for a version this release cannot read.
+    pub(super) compact: Option<CompactTx>,
+}
+
+/// Why a reply is not a transaction that can be passed on.
+pub(super) enum Unfit {
+    /// It cannot be read.
+    Unreadable(String),
+    /// It has another id than the one asked for.
+    Wrong(Evidence),
+}
+
+/// An id the way people write it: hex of the reversed bytes.
+pub(super) fn display(id: &[u8; 32]) -> String {
+    let mut reversed = *id;
+    reversed.reverse();
+    hex::encode(reversed)
+}
+
+/// Reads a verbose reply and holds the bytes against the id that was asked
+/// for. Bytes of a version this release cannot read pass unchecked.
+pub(super) fn read(txid: &[u8; 32], reply: Verbose) -> Result<Fetched, Unfit> {
+    let data = hex::decode(&reply.hex).map_err(|error| Unfit::Unreadable(error.to_string()))?;
+    // The node's -1 becomes the largest height, as the protocol wants it.
+    let height = reply.height.unwrap_or(0).cast_unsigned();
+    let compact = match carry(&data) {
+        Ok(carried) if carried.txid == *txid => Some(carried.compact),
+        Ok(other) => return Err(Unfit::Wrong(another(txid, data, &other))),
+        Err(error) if error.is_opaque() => None,
+        Err(error) => return Err(Unfit::Unreadable(error.to_string())),
+    };
+    let whole = compact.is_some() && version(&data).is_some_and(|version| version <= 4);
+    Ok(Fetched {
+        data,
+        height,
+        whole,
+        compact,
+    })
+}
+
+/// The proof that an upstream sent another transaction than it was asked for.
+fn another(txid: &[u8; 32], data: Vec<u8>, sent: &Carried) -> Evidence {
+    Evidence {
+        rule: "zcash.txid".into(),
+        words: format!(
+            "asked for transaction {}, got the bytes of {}",
+            display(txid),
+            display(&sent.txid)
+        ),
+        height: None,
+        exhibits: vec![
+            Exhibit::new("transaction id asked for", *txid),
+            Exhibit::new("transaction as sent", data),
+            Exhibit::new("transaction id computed", sent.txid),
+        ],
+    }
+}
+
+/// The version a transaction claims; the top bit only says that a version
+/// group follows.
+fn version(data: &[u8]) -> Option<u32> {
+    let header = u32::from_le_bytes(*data.first_chunk()?);
+    Some(header & 0x7fff_ffff)
+}
+
+impl Service {
+    /// Answers `GetTransaction`.
+    pub(super) async fn transaction(
+        &self,
+        filter: TxFilter,
+    ) -> Result<(RawTransaction, Assurance), Status> {
+        if filter.hash.is_empty() {
+            let by_block = filter.block.is_some_and(|block| !block.hash.is_empty());
+            return Err(Status::invalid_argument(if by_block {
+                "GetTransaction: specify a txid, not a blockhash+num"
+            } else {
+                "GetTransaction: specify a txid"
+            }));
+        }
+        let txid: [u8; 32] = filter.hash.as_ref().try_into().map_err(|_| {
+            Status::invalid_argument(format!(
+                "GetTransaction: transaction ID has invalid length: {}",
+                filter.hash.len()
+            ))
+        })?;
+        let fetched = self.fetch_transaction(&txid).await?;
+        let grade = self.transaction_grade(&txid, &fetched).await?;
+        let transaction = RawTransaction {
+            data: fetched.data.into(),
+            height: fetched.height,
+        };
+        Ok((transaction, grade))
+    }
+
+    /// A transaction by its id (internal byte order), from the first upstream
+    /// whose bytes have that id.
+    pub(super) async fn fetch_transaction(&self, txid: &[u8; 32]) -> Result<Fetched, Status> {
+        let shown = display(txid);
+        let mut convicted = None;
+        for _ in 0..READ_ATTEMPTS {
+            let asked = self.nodes.ask("getrawtransaction", json!([shown, 1])).await;
+            let answer = match (asked, convicted.take()) {
+                (Ok(answer), _) => answer,
+                // Nobody is left to ask: what the liar did says more.
+                (Err(Refusal::Down(_)), Some(status)) => return Err(status),
+                (Err(refusal), _) => {
+                    let prefix = format!("GetTransaction: getrawtransaction {shown} failed: ");
+                    return Err(refusal.status(Code::NotFound, &prefix));
+                }
+            };
+            let from = Arc::clone(&answer.from);
+            match parse(txid, answer) {
+                Ok(fetched) => return Ok(fetched),
+                Err(Unfit::Unreadable(why)) => {
+                    return Err(Status::internal(format!(
+                        "GetTransaction: Cannot parse transaction: {why}"
+                    )));
+                }
+                Err(Unfit::Wrong(evidence)) => {
+                    convicted = Some(self.nodes.convict("GetTransaction", &from, evidence));
+                }
+            }
+        }
+        Err(convicted.unwrap_or_else(|| Status::unavailable("GetTransaction: try again")))
+    }
+
+    /// `proven` needs three things: the id covers all bytes, our block at that
+    /// height has the id, and the block is proven. What only the upstream says
+    /// (that it is unmined, or on another chain) is relayed.
+    async fn transaction_grade(
+        &self,
+        txid: &[u8; 32],
+        fetched: &Fetched,
+    ) -> Result<Assurance, Status> {
+        let view = self.view();
+        let mined_here = view.tip().is_some_and(|tip| fetched.height <= tip.height);
+        if !fetched.whole || fetched.height == 0 || !mined_here {
+            return Ok(Assurance::Relayed);
+        }
+        let ids = view.txids(fetched.height).await;
+        let ids = ids.map_err(|error| super::unreadable("GetTransaction", &error))?;
+        if ids.is_some_and(|ids| ids.contains(txid)) {
+            return self
+                .block_grade("GetTransaction", &view, fetched.height)
+                .await;
+        }
+        Ok(Assurance::Relayed)
+    }
+}
+
+/// Reads what `getrawtransaction TXID 1` gave.
+pub(super) fn parse(txid: &[u8; 32], answer: Answer) -> Result<Fetched, Unfit> {
+    let reply = answer.read::<Verbose>();
+    read(
+        txid,
+        reply.map_err(|error| Unfit::Unreadable(error.to_string()))?,
+    )
+}
