@@ -136,7 +136,9 @@ mod tests {
         let feed = ChangeFeed::new();
         let mut changes = feed.subscribe();
         let sent = [Change::Extend(link(1)), Change::Rewind(link(0))];
-        sent.map(|change| feed.publish(change));
+        for change in sent {
+            feed.publish(change);
+        }
         for change in sent {
             assert_eq!(changes.next().await, Some(Notice::Change(change)));
         }

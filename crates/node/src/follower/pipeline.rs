@@ -109,7 +109,8 @@ where
         self.next > self.target && self.stop.is_none() && self.is_empty()
     }
 
-    fn is_empty(&self) -> bool {
+    /// Nothing is on its way.
+    pub fn is_empty(&self) -> bool {
         self.fetches.is_empty() && self.ready.is_empty() && self.checks.is_empty()
     }
 
@@ -145,8 +146,9 @@ where
         }
     }
 
-    /// Asks for as many positions as the window has room for.
-    fn fill(&mut self, held: Load) {
+    /// Asks for as many positions as the window has room for beside what the
+    /// caller holds.
+    pub fn fill(&mut self, held: Load) {
         while self.stop.is_none()
             && self.next <= self.target
             && self.fetches.len() < self.settings.fetches

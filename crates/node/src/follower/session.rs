@@ -189,12 +189,15 @@ where
 
     /// Starts a commit when one is due, and looks whether all is done.
     fn advance(&mut self) -> Option<End> {
+        self.pipeline.fill(self.writer.held());
         let drained = self.pipeline.is_drained();
         if drained && let Some(keep) = self.undecided() {
             let branch = V::link(&self.tip);
             return Some(End::Lighter { keep, branch });
         }
-        if self.writer.is_due(drained) {
+        // Nothing more comes until this is written: the head is reached, or
+        // the window is full.
+        if self.writer.is_due(self.pipeline.is_empty()) {
             self.writer.start(&self.tip, drained);
         }
         if !drained || !self.writer.is_idle() {
@@ -221,11 +224,11 @@ where
             if let Some(branch) = &mut self.branch
                 && let Some(link) = V::link(&self.tip)
             {
-                if branch
-                    .expect
-                    .get(branch.ids.len())
-                    .is_some_and(|id| *id != link.id)
-                {
+                let expected = branch.expect.get(branch.ids.len());
+                if expected.is_some_and(|id| *id != link.id) {
+                    // Without this item, what is pending does not end at the
+                    // tip; and it is not the branch that was weighed.
+                    self.writer.discard();
                     return Err(End::Moved);
                 }
                 branch.ids.push(link.id);

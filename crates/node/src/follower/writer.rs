@@ -139,10 +139,11 @@ impl<V: Verifier, R: Replica<V>> Writer<V, R> {
         self.pending.is_empty() && self.commit.is_none()
     }
 
-    /// Whether a commit should start now. A branch that replaces ours is
+    /// Whether a commit should start now; `last`: nothing more is on its way.
+    /// A branch that replaces ours is
     /// gathered as long as more of it is coming, within its limit, so that
     /// the switch is one step for readers.
-    pub fn is_due(&self, drained: bool) -> bool {
+    pub fn is_due(&self, last: bool) -> bool {
         if self.pending.is_empty() || self.commit.is_some() || self.is_held() {
             return false;
         }
@@ -153,7 +154,7 @@ impl<V: Verifier, R: Replica<V>> Writer<V, R> {
                     || self.load.bytes >= self.settings.commit_bytes
             }
         };
-        drained || full || self.since.elapsed() >= self.settings.commit_time
+        last || full || self.since.elapsed() >= self.settings.commit_time
     }
 
     /// Starts writing what is pending, which ends at `tip`.
