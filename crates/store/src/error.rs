@@ -39,6 +39,16 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// The caller asked for what no store does: a table that was not named
+    /// when the store was opened, or a key or name that is too long. A mistake
+    /// in the program, not in the store.
+    #[error("{store} refuses: {reason}")]
+    Refused {
+        /// Which store, without credentials.
+        store: String,
+        /// What was asked.
+        reason: String,
+    },
     /// The address does not name a store.
     #[error(
         "{given:?} is not a store address: {reason}; use memory:, sqlite:PATH or postgres://USER@HOST/DATABASE"

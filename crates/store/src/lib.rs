@@ -8,20 +8,35 @@
 //! |---|---|
 //! | [`batch`] | [`Batch`]: the writes that become visible together or not at all |
 //! | [`error`] | [`StoreError`]: told apart by what an operator can do |
-//! | `memory`, `sqlite`, `postgres` | the engines |
+//! | [`open`](mod@open) | [`open()`](open()): from an address to a [`Store`] |
+//! | [`defaults`] | every limit and time-out, with its reason |
+//! | `memory` | a persistent map: snapshots cost nothing; for tests and demos |
+//! | `sqlite` | one file, one writing process, any number of reading ones |
+//! | `postgres` | one schema per chain, one writing process, readers on any host |
+//! | [`testing`] | (feature `testing`) the conformance suite, a private PostgreSQL |
 
 pub mod batch;
+pub mod defaults;
 pub mod error;
+mod memory;
+pub mod open;
+mod postgres;
+mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use batch::{Batch, Op};
 pub use error::StoreError;
+pub use open::{Access, Options, open};
 
 use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// A named, ordered table of byte keys and byte values.
+/// A named, ordered table of byte keys and byte values. The name is of
+/// lower-case letters, digits and `_`, starts with a letter, and is at most
+/// [`defaults::MAX_NAME`] long; keys are at most [`defaults::MAX_KEY`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Table(pub &'static str);
 
@@ -39,11 +54,25 @@ pub enum Direction {
 pub trait Store: Send + Sync + 'static {
     /// Applies a batch whole or not at all. When this returns, the batch
     /// survives `kill -9` and power loss (as far as the engine can promise).
+    ///
+    /// After [`StoreError::Unavailable`] the batch is there whole or not at
+    /// all, but which of the two is not known: a server can die between doing
+    /// and saying. Read before going on, or commit the same batch again.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// A view of the store as of one moment: batches committed later are not
     /// seen through it. Short-lived: it may hold a connection.
+    ///
+    /// Fails with [`StoreError::Unavailable`] when every reader stays taken
+    /// for [`defaults::READER_WAIT`]; one that outlives
+    /// [`defaults::SNAPSHOT_LIFETIME`] may be ended by the store.
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
+
+    /// The newest value of one key. The same as asking a fresh snapshot, but
+    /// in one statement, which on a server halves the round trips.
+    async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.snapshot().await?.get(table, key).await
+    }
 
     /// Bytes on disk, for people; 0 where the engine cannot tell.
     async fn size(&self) -> Result<u64, StoreError>;
