@@ -82,6 +82,12 @@ pub enum NotAChain {
     /// Not one header was given.
     #[error("no header is given; the header of the last block is needed at least")]
     Empty,
+    /// A height no block can say.
+    #[error("no chain reaches height {height}")]
+    Height {
+        /// The height given.
+        height: u64,
+    },
     /// A header cannot be read, or has bytes to spare.
     #[error("header at height {height} cannot be read")]
     Header {

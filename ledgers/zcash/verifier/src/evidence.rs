@@ -128,7 +128,9 @@ pub fn convict(evidence: &Evidence) -> Result<(), NotConvicting> {
         Err(Failure::Broken(broken)) => broken,
         Ok(_) => {
             let previous = exhibit(PREVIOUS).ok_or(NotConvicting::Holds)?;
-            in_context(network, asked, block, previous)?
+            let header = Header::at_front_of(block).map_err(|_| NotConvicting::Exhibit(BLOCK))?;
+            let ancestors = ancestors(network, asked, &header, previous)?;
+            in_context(network, asked, &header, ancestors)?
         }
     };
     if found.rule != evidence.rule {
@@ -140,30 +142,43 @@ pub fn convict(evidence: &Evidence) -> Result<(), NotConvicting> {
     Ok(())
 }
 
-/// The contextual rule a sound block breaks after those headers.
-fn in_context(
+/// The headers before a block, oldest first, if each is the parent of the
+/// next, the last is the block's, and a first block is the network's.
+fn ancestors<'a>(
     network: Network,
     height: u64,
-    block: &[u8],
-    previous: &[u8],
-) -> Result<Broken, NotConvicting> {
-    let unreadable = |_| NotConvicting::Exhibit(PREVIOUS);
-    let header = Header::at_front_of(block).map_err(|_| NotConvicting::Exhibit(BLOCK))?;
-    let mut cursor = Cursor::new(previous);
+    block: &Header<'_>,
+    bytes: &'a [u8],
+) -> Result<Vec<Header<'a>>, NotConvicting> {
+    let mut cursor = Cursor::new(bytes);
     let mut headers = Vec::new();
     while !cursor.rest().is_empty() {
-        headers.push(Header::read(&mut cursor).map_err(unreadable)?);
+        let header = Header::read(&mut cursor);
+        headers.push(header.map_err(|_| NotConvicting::Exhibit(PREVIOUS))?);
     }
-    let children = headers.iter().skip(1).chain([&header]);
+    let children = headers.iter().skip(1).chain([block]);
     let linked = headers
         .iter()
         .zip(children)
         .all(|(parent, child)| parent.hash() == child.prev());
-    if !linked {
-        return Err(NotConvicting::Context);
+    let first = headers.first().ok_or(NotConvicting::Context)?;
+    let rooted = headers.len() as u64 != height || first.hash() == network.genesis().0;
+    if linked && rooted {
+        Ok(headers)
+    } else {
+        Err(NotConvicting::Context)
     }
-    let past: Vec<Past> = headers.into_iter().rev().map(Past::from).collect();
-    match difficulty::check(network, height, &header, &past) {
+}
+
+/// The contextual rule a block breaks after those headers.
+fn in_context(
+    network: Network,
+    height: u64,
+    block: &Header<'_>,
+    ancestors: Vec<Header<'_>>,
+) -> Result<Broken, NotConvicting> {
+    let past: Vec<Past> = ancestors.into_iter().rev().map(Past::from).collect();
+    match difficulty::check(network, height, block, &past) {
         Err(broken) => Ok(broken),
         Ok(true) => Err(NotConvicting::Holds),
         Ok(false) => Err(NotConvicting::Context),
@@ -180,4 +195,56 @@ fn read_description(bytes: &[u8]) -> Option<Vec<DescribedTx>> {
         txs.push(DescribedTx { txid, raw });
     }
     Some(txs)
+}
+
+#[cfg(test)]
+mod tests {
+    use heliostat_core::{Assurance, Id, Link, Reject, Verifier as _};
+
+    use super::*;
+    use crate::{RawBlock, Tip, TreeSizes, ZcashVerifier, rule};
+
+    /// Nobody can make a block with real proof-of-work and wrong `nBits` for a
+    /// test. Mainnet's first blocks, held to the test network's rules, are
+    /// such blocks in all but their first ancestor.
+    #[test]
+    fn wrong_nbits_are_found_in_context_and_the_exhibits_suffice_to_find_them_again() {
+        let blocks = &zebra_test::vectors::MAINNET_BLOCKS;
+        let header = |height| Header::at_front_of(blocks[&height]).expect("a header");
+        let mut tip = Tip {
+            network: Network::Test,
+            link: Some(Link {
+                height: 9,
+                id: Id(header(9).hash()),
+                parent: Id(header(8).hash()),
+                time: u64::from(header(9).time()),
+            }),
+            headers: (0..10).map(|h| Bytes::from(header(h).bytes())).collect(),
+            sizes: TreeSizes::default(),
+            work: 0,
+            cap: Assurance::Proven,
+        };
+        let verifier = ZcashVerifier::new(Network::Test);
+        let bytes = Bytes::from(blocks[&10]);
+        let described = None;
+        let checked = verifier.check(10, RawBlock { bytes, described });
+        let placed = verifier.extend(&mut tip, checked.expect("sound alone"));
+        let Err(Reject::Wrong(evidence)) = placed else {
+            panic!("mainnet's limit passed on the test network");
+        };
+        assert_eq!(evidence.rule, rule::DIFFICULTY);
+        assert_eq!(tip.next_height(), 10, "the tip did not move");
+
+        let exhibit = |name| evidence.exhibits.iter().find(|e| e.name == name);
+        let previous = &exhibit(PREVIOUS).expect("headers").bytes;
+        let mut cursor = Cursor::new(previous);
+        let mut ancestors = Vec::new();
+        while !cursor.rest().is_empty() {
+            ancestors.push(Header::read(&mut cursor).expect("a header"));
+        }
+        let found = in_context(Network::Test, 10, &header(10), ancestors);
+        assert_eq!(found.expect("convicts").rule, rule::DIFFICULTY);
+        // The one thing wrong with this accusation is noticed.
+        assert_eq!(convict(&evidence), Err(NotConvicting::Context));
+    }
 }

@@ -86,7 +86,7 @@ impl Tip {
     /// proof-of-work.
     pub fn joined(join: Joined) -> Result<Self, NotAChain> {
         let mut tip = Self::linked(join.network, join.height, join.headers)?;
-        let first = join.height.saturating_add(1) - tip.headers.len() as u64;
+        let first = join.height + 1 - tip.headers.len() as u64;
         for (height, bytes) in (first..).zip(&tip.headers) {
             let unreadable = |_| NotAChain::Header { height };
             let header = Header::parse(bytes).map_err(unreadable)?;
@@ -99,7 +99,7 @@ impl Tip {
                 })?;
         }
         tip.sizes = join.sizes;
-        let enough = tip.headers.len() >= join.network.context(join.height.saturating_add(1));
+        let enough = tip.headers.len() >= join.network.context(join.height + 1);
         if join.rooted && join.sizes_vouched && enough {
             tip.cap = Assurance::Proven;
         }
@@ -117,7 +117,7 @@ impl Tip {
     pub fn rebuild(stored: Stored) -> Result<Self, NotAChain> {
         let mut tip = Self::linked(stored.network, stored.height, stored.headers)?;
         let given = tip.headers.len();
-        let needed = stored.network.context(stored.height.saturating_add(1));
+        let needed = stored.network.context(stored.height + 1);
         if given < needed && stored.cap == Assurance::Proven {
             return Err(NotAChain::TooFew {
                 given,
@@ -133,12 +133,16 @@ impl Tip {
     }
 
     fn linked(network: Network, height: u64, headers: Vec<Bytes>) -> Result<Self, NotAChain> {
+        // A coinbase says a height in 32 bits.
+        if height > u64::from(u32::MAX) {
+            return Err(NotAChain::Height { height });
+        }
         let given = headers.len();
-        if given as u64 > height.saturating_add(1) {
+        if given as u64 > height + 1 {
             return Err(NotAChain::TooMany { given, height });
         }
         let mut link: Option<Link> = None;
-        let first = height.saturating_add(1) - given as u64;
+        let first = height + 1 - given as u64;
         for (height, bytes) in (first..).zip(&headers) {
             let header = Header::parse(bytes).map_err(|_| NotAChain::Header { height })?;
             let parent = Id(header.prev());
