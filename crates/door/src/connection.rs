@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its end.
 
 use std::{
+    convert::Infallible,
     pin::pin,
     sync::{
         Arc,
@@ -8,7 +9,8 @@ use std::{
     },
 };
 
-use axum::Router;
+use axum::{body::Body, response::Response};
+use hyper::{Request, body::Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -16,6 +18,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpStream, time};
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 
 use crate::defaults;
 
@@ -40,13 +43,17 @@ pub(crate) fn http() -> auto::Builder<TokioExecutor> {
 
 /// Serves one connection. On `stop` it takes no further requests and ends
 /// when those under way are answered; on `cut` it ends.
-pub(crate) async fn serve(
+pub(crate) async fn serve<S>(
     http: &auto::Builder<TokioExecutor>,
     stream: TcpStream,
-    router: Router,
+    service: TowerToHyperService<S>,
     stop: &CancellationToken,
     cut: &CancellationToken,
-) {
+) where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
     // HTTP starts its own clock with the first header byte; until then only
     // this one runs.
     tokio::select! {
@@ -58,7 +65,6 @@ pub(crate) async fn serve(
         () = stop.cancelled() => return,
     }
 
-    let service = TowerToHyperService::new(router);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

@@ -7,7 +7,7 @@
 //! no new connections, `GOAWAY` on the open ones, a bounded wait for answers
 //! under way, and the rest is cut.
 //!
-//! Nothing stands between a connection and the router: one router clone per
+//! Nothing stands between a connection and the service: one clone of it per
 //! request, no middleware, no boxed body of our own.
 //!
 //! | module | what it holds |
@@ -31,15 +31,18 @@ pub use address::Plaintext;
 pub use connection::Connections;
 pub use error::DoorError;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{body::Body, response::Response};
+use hyper::{Request, body::Incoming};
+use hyper_util::service::TowerToHyperService;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service;
 
 /// How a door behaves; [`Options::default`] is what an operator gets who says
 /// nothing.
@@ -105,9 +108,15 @@ impl Door {
         self.connections.clone()
     }
 
-    /// Serves `router` until `stop`, then drains. Every connection has ended
-    /// when this returns.
-    pub async fn serve(self, router: Router, stop: CancellationToken) {
+    /// Serves `service`, usually an axum `Router`, until `stop`, then drains.
+    /// Every connection has ended when this returns.
+    pub async fn serve<S>(self, service: S, stop: CancellationToken)
+    where
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send,
+    {
+        let service = TowerToHyperService::new(service);
         let http = Arc::new(connection::http());
         let places = Arc::new(Semaphore::new(self.options.max_connections));
         let tasks = TaskTracker::new();
@@ -128,11 +137,11 @@ impl Door {
                 () = stop.cancelled() => break,
                 accepted = accepted => accepted,
             };
-            let (http, router) = (Arc::clone(&http), router.clone());
+            let (http, service) = (Arc::clone(&http), service.clone());
             let (stop, cut) = (stop.child_token(), cut.child_token());
             let open = self.connections.enter();
             tasks.spawn(async move {
-                connection::serve(&http, stream, router, &stop, &cut).await;
+                connection::serve(&http, stream, service, &stop, &cut).await;
                 drop((open, place));
             });
         }
