@@ -12,6 +12,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`config`] | [`GeneratorConfig`]: what a chain is made from |
 //! | [`mix`] | [`Mix`]: what a block is made of |
 //! | [`plan`] | [`Plan`]: what was planted and spent |
 //! | [`wallet`] | [`Wallet`]: the known keys, and the planting |
@@ -24,6 +25,7 @@
 
 mod block;
 mod coins;
+pub mod config;
 pub(crate) mod digest;
 mod draft;
 mod filler;
@@ -37,12 +39,9 @@ use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use zcash_protocol::{
-    consensus::{BlockHeight, BranchId, NetworkUpgrade, Parameters},
-    local_consensus::LocalNetwork,
-};
+use zcash_protocol::consensus::{BlockHeight, BranchId, NetworkUpgrade, Parameters};
 
-use super::chain::{Block, Chain, Trees};
+use super::chain::{Block, Chain};
 use {
     block::{Body, Header},
     coins::Coins,
@@ -52,87 +51,18 @@ use {
     tx::Version,
 };
 pub use {
+    config::{GeneratorConfig, SPACING, everything_at},
     mix::Mix,
     plan::{Balance, Plan, PlantedNote, Shielded, Spent},
     wallet::Wallet,
 };
 
-/// The genesis block every regtest chain starts from, as zebrad 7 gives it.
-const GENESIS: &str = include_str!("../../data/regtest-genesis.hex");
-/// Seconds between blocks since Blossom (ZIP 208).
-pub const SPACING: u32 = 75;
 /// What a block pays its miner, in zatoshi; it never halves here.
 const SUBSIDY: u64 = 625_000_000;
-/// 2026-01-01 00:00:00 UTC: block 1 of a chain that names no time.
-const BASE_TIME: u32 = 1_767_225_600;
 /// Planting starts above this height: a wallet asks for the tree state before
 /// its first block, and `GetTreeState` takes height 0 for "not given", so no
 /// wallet sees block 1.
 const UNPLANTED: u64 = 2;
-
-/// What a chain is made from. Everything but `blocks` decides every byte;
-/// `blocks` only says how many of them, so a longer chain starts with the
-/// shorter one.
-#[derive(Clone, Debug)]
-pub struct GeneratorConfig {
-    /// The seed of all chance.
-    pub seed: u64,
-    /// Blocks above genesis to begin with.
-    pub blocks: u64,
-    /// What a block is made of, besides planted notes and their spends.
-    pub mix: Mix,
-    /// Blocks between planted notes; 0 plants none. Half-way between two,
-    /// one of the notes may be spent.
-    pub plant_every: u64,
-    /// The seed of the wallet that the notes are for.
-    pub wallet_seed: [u8; 32],
-    /// When each upgrade activates.
-    pub network: LocalNetwork,
-    /// The time of block 1; the others follow every [`SPACING`] seconds,
-    /// give or take.
-    pub base_time: u32,
-}
-
-impl GeneratorConfig {
-    /// A typical chain with every upgrade active from block 1 and a note
-    /// planted every 40 blocks for the wallet of an all-7 seed.
-    pub fn new(seed: u64, blocks: u64) -> Self {
-        Self {
-            seed,
-            blocks,
-            mix: Mix::TYPICAL,
-            plant_every: 40,
-            wallet_seed: [7; 32],
-            network: everything_at(1),
-            base_time: BASE_TIME,
-        }
-    }
-
-    /// The same chain, timed so that its last block is about as old as `time`.
-    pub fn ending_at(mut self, time: u32) -> Self {
-        let span = u32::try_from(self.blocks).unwrap_or(u32::MAX);
-        self.base_time = time.saturating_sub(span.saturating_mul(SPACING));
-        self
-    }
-}
-
-/// A network where every upgrade up to NU6.3 activates at one height.
-pub fn everything_at(height: u32) -> LocalNetwork {
-    let height = Some(BlockHeight::from_u32(height));
-    LocalNetwork {
-        overwinter: height,
-        sapling: height,
-        blossom: height,
-        heartwood: height,
-        canopy: height,
-        nu5: height,
-        nu6: height,
-        nu6_1: height,
-        nu6_2: height,
-        nu6_3: height,
-        nu7: None,
-    }
-}
 
 /// The height to fork at is above the chain's tip.
 #[derive(Debug, thiserror::Error)]
@@ -175,7 +105,7 @@ impl Generator {
             branch: derive(b"heliostat branch"),
             start: UNPLANTED,
             chain: Chain {
-                blocks: vec![genesis()],
+                blocks: vec![block::genesis()],
             },
             plan: Plan::default(),
             forest: Forest::new(),
@@ -437,21 +367,4 @@ impl Generator {
 
 fn block_height(height: u64) -> BlockHeight {
     BlockHeight::from_u32(u32::try_from(height).unwrap_or(u32::MAX))
-}
-
-/// The regtest genesis block, whose pools are not active yet.
-fn genesis() -> Arc<Block> {
-    let raw = hex::decode(GENESIS.trim()).expect("the file holds hex");
-    // Header, a 36-byte solution with its length, the number 1, the coinbase.
-    const COINBASE: usize = 140 + 1 + 36 + 1;
-    Arc::new(Block {
-        height: 0,
-        hash: digest::sha256d(&raw[..COINBASE - 1]),
-        prev: [0; 32],
-        time: u32::from_le_bytes([raw[100], raw[101], raw[102], raw[103]]),
-        txids: vec![digest::sha256d(&raw[COINBASE..])],
-        txs: vec![COINBASE..raw.len()],
-        raw: raw.into(),
-        trees: Some(Trees::default()),
-    })
 }

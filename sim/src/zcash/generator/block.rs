@@ -8,6 +8,8 @@ use super::{
 };
 use crate::zcash::chain::{Block, Trees};
 
+/// The genesis block every regtest chain starts from, as zebrad 7 gives it.
+const GENESIS: &str = include_str!("../../../data/regtest-genesis.hex");
 /// Bytes of a header before its solution.
 const HEADER: usize = 140;
 /// The target every regtest header names.
@@ -112,6 +114,24 @@ impl Body {
             trees: Some(trees),
         })
     }
+}
+
+/// The regtest genesis block, whose pools are not active yet.
+pub(super) fn genesis() -> Arc<Block> {
+    let raw = hex::decode(GENESIS.trim()).expect("the file holds hex");
+    // Header, a 36-byte solution with its length, the number 1, the coinbase.
+    const COINBASE: usize = 140 + 1 + 36 + 1;
+    let whole = COINBASE..raw.len();
+    Arc::new(Block {
+        height: 0,
+        hash: digest::sha256d(&raw[..COINBASE - 1]),
+        prev: [0; 32],
+        time: u32::from_le_bytes([raw[100], raw[101], raw[102], raw[103]]),
+        txids: vec![digest::sha256d(&raw[COINBASE..])],
+        txs: [whole].to_vec(),
+        raw: raw.into(),
+        trees: Some(Trees::default()),
+    })
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use super::{
 const HOLDERS: usize = 16;
 /// Blocks a coinbase rests before it is spent (protocol specification § 7.1.2).
 const MATURITY: u64 = 100;
+/// A coin below twice the fee stays where it is, in zatoshi.
+const WORTH: u64 = 20_000;
 
 /// The key behind a P2PKH and a P2SH address.
 #[derive(Clone, Debug)]
@@ -52,8 +54,10 @@ pub(super) struct Lock {
 pub(super) struct Coins {
     holders: Vec<Holder>,
     all: Vec<Coin>,
-    /// Indices of unspent coins, oldest first.
-    unspent: VecDeque<usize>,
+    /// Indices of unspent coinbases worth spending, oldest first.
+    mined: VecDeque<usize>,
+    /// The same of other outputs.
+    paid: VecDeque<usize>,
 }
 
 fn hash160(bytes: &[u8]) -> [u8; 20] {
@@ -75,7 +79,8 @@ impl Coins {
         Self {
             holders: (0..HOLDERS).map(|_| Holder::new(rng)).collect(),
             all: Vec::new(),
-            unspent: VecDeque::new(),
+            mined: VecDeque::new(),
+            paid: VecDeque::new(),
         }
     }
 
@@ -126,16 +131,23 @@ impl Coins {
         }
     }
 
-    /// Takes the oldest coin that the block at `height` may spend.
+    /// Takes the oldest coin that the block at `height` may spend; coinbases
+    /// first, as they are worth most.
     pub(super) fn take(&mut self, height: u64) -> Option<Coin> {
-        let index = *self.unspent.front()?;
+        let ripe = |queue: &VecDeque<usize>, rest| {
+            let index = *queue.front()?;
+            (self.all[index].height + rest <= height).then_some(index)
+        };
+        let index = if let Some(index) = ripe(&self.mined, MATURITY) {
+            self.mined.pop_front();
+            index
+        } else {
+            let index = ripe(&self.paid, 1)?;
+            self.paid.pop_front();
+            index
+        };
         let coin = &mut self.all[index];
-        let rest = if coin.coinbase { MATURITY } else { 1 };
-        if coin.height + rest > height {
-            return None;
-        }
         coin.spent = Some(height);
-        self.unspent.pop_front();
         Some(coin.clone())
     }
 
@@ -148,7 +160,7 @@ impl Coins {
         value: u64,
     ) {
         let (height, coinbase) = made;
-        self.unspent.push_back(self.all.len());
+        self.queue(self.all.len(), coinbase, value);
         self.all.push(Coin {
             txid: point.0,
             index: point.1,
@@ -160,19 +172,35 @@ impl Coins {
         });
     }
 
+    fn queue(&mut self, index: usize, coinbase: bool, value: u64) {
+        if value < WORTH {
+            return;
+        }
+        match coinbase {
+            true => self.mined.push_back(index),
+            false => self.paid.push_back(index),
+        }
+    }
+
     /// The coins as they stood after the block at `height`.
     pub(super) fn up_to(&self, height: u64) -> Self {
-        let mut all = self.all.clone();
-        all.retain(|coin| coin.height <= height);
-        for coin in &mut all {
-            coin.spent = coin.spent.filter(|spent| *spent <= height);
-        }
-        let free = |(index, coin): (usize, &Coin)| coin.spent.is_none().then_some(index);
-        Self {
+        let mut before = Self {
             holders: self.holders.clone(),
-            unspent: all.iter().enumerate().filter_map(free).collect(),
-            all,
+            all: Vec::new(),
+            mined: VecDeque::new(),
+            paid: VecDeque::new(),
+        };
+        for coin in self.all.iter().filter(|coin| coin.height <= height) {
+            let spent = coin.spent.filter(|spent| *spent <= height);
+            if spent.is_none() {
+                before.queue(before.all.len(), coin.coinbase, coin.value);
+            }
+            before.all.push(Coin {
+                spent,
+                ..coin.clone()
+            });
         }
+        before
     }
 }
 

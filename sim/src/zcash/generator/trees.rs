@@ -150,3 +150,80 @@ impl<H: Hashable + HashSer + Clone> Tree<H> {
         bytes.try_into().ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Result, Write};
+
+    use super::*;
+
+    /// A node whose hash is cheap, so that a whole subtree fits a test.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Sum(u64);
+
+    impl Hashable for Sum {
+        fn empty_leaf() -> Self {
+            Self(0)
+        }
+
+        fn combine(level: Level, left: &Self, right: &Self) -> Self {
+            let odd = 2 * u64::from(u8::from(level)) + 3;
+            Self(left.0.wrapping_mul(odd).wrapping_add(right.0 ^ odd))
+        }
+    }
+
+    impl HashSer for Sum {
+        fn read<R: Read>(mut reader: R) -> Result<Self> {
+            let mut bytes = [0; 32];
+            reader.read_exact(&mut bytes)?;
+            let mut low = [0; 8];
+            low.copy_from_slice(&bytes[..8]);
+            Ok(Self(u64::from_le_bytes(low)))
+        }
+
+        fn write<W: Write>(&self, mut writer: W) -> Result<()> {
+            writer.write_all(&self.0.to_le_bytes())?;
+            writer.write_all(&[0; 24])
+        }
+    }
+
+    #[test]
+    fn a_block_that_completes_a_subtree_names_its_root() {
+        let leaf = |number: u64| {
+            let mut leaf = [0; 32];
+            leaf[..8].copy_from_slice(&number.to_le_bytes());
+            leaf
+        };
+        let decode = |bytes: &[u8; 32]| Sum::read(&bytes[..]).ok();
+        let leaves: Vec<_> = (0..3 << 15).map(leaf).collect();
+        let mut tree = Tree::<Sum>::read(&[]);
+        let mut completed = Vec::new();
+        for (block, leaves) in leaves.chunks(1000).enumerate() {
+            let pool = tree.extend(leaves, true, decode);
+            assert!(pool.completed.is_empty() || block == (1 << 16) / 1000);
+            completed.extend(pool.completed);
+        }
+        let mut row: Vec<_> = (0..1 << 16).map(Sum).collect();
+        for level in 0..SUBTREE {
+            let join = |pair: &[Sum]| Sum::combine(level.into(), &pair[0], &pair[1]);
+            row = row.chunks(2).map(join).collect();
+        }
+        assert_eq!(completed, [leaf(row[0].0)]);
+    }
+
+    #[test]
+    fn a_tree_continues_from_its_serialization() {
+        let leaf = |number: u8| [number; 32];
+        let leaves: Vec<_> = (1..20).map(leaf).collect();
+        let decode = |bytes: &[u8; 32]| Node::from_bytes(*bytes).into_option();
+        let mut whole = Tree::<Node>::read(&[]);
+        let whole = whole.extend(&leaves, true, decode);
+        for cut in 0..leaves.len() {
+            let mut first = Tree::<Node>::read(&[]);
+            let first = first.extend(&leaves[..cut], true, decode);
+            let mut second = Tree::<Node>::read(&first.state);
+            let second = second.extend(&leaves[cut..], true, decode);
+            assert_eq!((second.size, &second.state), (whole.size, &whole.state));
+        }
+    }
+}

@@ -147,7 +147,7 @@ impl Wallet {
     pub(super) fn nullifier(&self, nullifier: &Nullifier, position: u64) -> [u8; 32] {
         match nullifier {
             Nullifier::Known(nullifier) => *nullifier,
-            Nullifier::Positioned(note) => note.nf(&self.sapling.fvk().vk.nk(), position).0,
+            Nullifier::Positioned(note) => note.nf(self.sapling.fvk().vk.nk(), position).0,
         }
     }
 }
