@@ -5,13 +5,19 @@
 //! | [`client`] | the neutral GetBlockRange client |
 //! | [`load`] | one stream, or many connections with short ranges |
 //! | [`unary`] | latency of unary calls |
+//! | [`replay`] | an upstream that replays a generated chain |
 //! | [`baseline`] | a decode-filter-encode server to compare with |
+//! | [`compare`] | all servers over the same blocks |
+//! | [`servers`] | the compared processes |
 //! | [`machine`] | CPU time, memory and load average |
 
 mod baseline;
 mod client;
+mod compare;
 mod load;
 mod machine;
+mod replay;
+mod servers;
 mod unary;
 
 use std::net::SocketAddr;
@@ -35,6 +41,34 @@ enum Command {
     Unary(Unary),
     /// Serve blocks the way the incumbents do, to compare with.
     Baseline(Baseline),
+    /// Serve a generated chain over JSON-RPC, as a zebrad would; a line
+    /// `extend` on standard input adds a block.
+    Replay(Replay),
+    /// Run heliostat, the baseline, and the peers named by
+    /// HELIOSTAT_LIGHTWALLETD and HELIOSTAT_ZAINOD over the same blocks.
+    Compare(Compare),
+}
+
+#[derive(Args)]
+struct Replay {
+    /// What the chain is made from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The height of the newest block.
+    #[arg(long, default_value_t = 20_000)]
+    blocks: u64,
+    /// What blocks are made of: tiny, typical, transparent or shielded.
+    #[arg(long, default_value = "tiny", value_parser = replay::MIXES)]
+    mix: String,
+}
+
+#[derive(Args)]
+struct Compare {
+    #[command(flatten)]
+    chain: Replay,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -137,6 +171,10 @@ async fn main() -> Result<()> {
         }
         Command::Baseline(args) => {
             baseline::serve(&args.source, args.from, args.to, args.listen).await
+        }
+        Command::Replay(args) => replay::serve(args.seed, args.blocks, &args.mix).await,
+        Command::Compare(Compare { chain, json }) => {
+            compare::run(chain.seed, chain.blocks, &chain.mix, json).await
         }
     }
 }
