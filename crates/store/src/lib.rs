@@ -64,7 +64,7 @@ pub trait Store: Send + Sync + 'static {
     /// seen through it. Short-lived: it may hold a connection.
     ///
     /// Fails with [`StoreError::Unavailable`] when every reader stays taken
-    /// for [`defaults::READER_WAIT`]; one that outlives
+    /// for [`Options::reader_wait`]; one that outlives
     /// [`defaults::SNAPSHOT_LIFETIME`] may be ended by the store.
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 

@@ -1,6 +1,6 @@
 //! From an address to a [`Store`].
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{Store, StoreError, Table, defaults, memory::Memory, postgres, sqlite};
 
@@ -22,6 +22,8 @@ pub struct Options {
     pub access: Access,
     /// How many snapshots can be open at the same time, at least 1.
     pub readers: usize,
+    /// How long a snapshot waits for a free reader.
+    pub reader_wait: Duration,
     /// SQLite only: the file may not grow beyond this many bytes; commits that
     /// need more fail with [`StoreError::Full`].
     pub max_bytes: Option<u64>,
@@ -32,6 +34,7 @@ impl Default for Options {
         Self {
             access: Access::Write,
             readers: defaults::READERS,
+            reader_wait: defaults::READER_WAIT,
             max_bytes: None,
         }
     }

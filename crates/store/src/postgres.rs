@@ -34,7 +34,7 @@ use tokio_postgres::NoTls;
 
 use crate::{
     Access, Batch, Options, Snapshot, Store, StoreError, Table,
-    defaults::{CONNECT, POSTGRES_READ, READER_WAIT},
+    defaults::{CONNECT, POSTGRES_READ},
 };
 use link::Link;
 use writer::Writer;
@@ -66,7 +66,7 @@ pub(crate) async fn open(
     let manager = Manager::from_config(link.config.clone(), NoTls, settings);
     let readers = Pool::builder(manager)
         .max_size(options.readers.max(1))
-        .wait_timeout(Some(READER_WAIT))
+        .wait_timeout(Some(options.reader_wait))
         .create_timeout(Some(CONNECT))
         .runtime(Runtime::Tokio1)
         .build()
@@ -136,7 +136,7 @@ impl Store for Postgres {
                 Ok(Err(_)) if reader.is_closed() && tries > 0 => {}
                 Ok(done) => return done,
                 Err(_) => {
-                    // Its answer may still come: nobody else may get it.
+                    // The session hangs; the next reader gets another one.
                     drop(Object::take(reader));
                     return Err(self.link.slow(POSTGRES_READ));
                 }

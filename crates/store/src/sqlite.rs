@@ -125,7 +125,7 @@ pub(crate) async fn open(
         }
         Access::Read => None,
     };
-    let readers = Readers::new(file.clone(), options.readers);
+    let readers = Readers::new(file.clone(), &options);
     let first = readers.lease().await?;
     first.begin().await?;
     let known = file.clone();

@@ -5,10 +5,7 @@ use std::error::Error as _;
 use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::{Error, error::SqlState};
 
-use crate::{
-    StoreError,
-    defaults::{CONNECT, READER_WAIT},
-};
+use crate::{StoreError, defaults::CONNECT};
 
 /// The error in words, with the server's own where it gave any. Statements
 /// and values are not part of it.
@@ -50,11 +47,11 @@ pub(super) fn of(store: &str, error: &Error) -> StoreError {
 pub(super) fn of_pool(store: &str, error: &PoolError) -> StoreError {
     let reason = match error {
         PoolError::Backend(error) => return of(store, error),
-        PoolError::Timeout(TimeoutType::Wait) => format!(
-            "all readers were taken for {} s; the server is too slow for the load, or more \
-             readers should be configured",
-            READER_WAIT.as_secs()
-        ),
+        PoolError::Timeout(TimeoutType::Wait) => {
+            "all readers stayed taken; the server is too slow for the load, or more readers \
+             should be configured"
+                .into()
+        }
         PoolError::Timeout(_) => format!("no connection within {} s", CONNECT.as_secs()),
         other => other.to_string(),
     };

@@ -18,8 +18,8 @@ use tokio::{
 
 use super::{File, blocking, fault};
 use crate::{
-    StoreError,
-    defaults::{READER_WAIT, SNAPSHOT_LIFETIME, SQLITE_BUSY_PAUSE, SQLITE_READER_CACHE_KIB},
+    Options, StoreError,
+    defaults::{SNAPSHOT_LIFETIME, SQLITE_BUSY_PAUSE, SQLITE_READER_CACHE_KIB},
 };
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -32,18 +32,20 @@ pub(super) struct Readers {
     slots: Arc<Semaphore>,
     /// How many there are in all.
     limit: usize,
+    patience: Duration,
     idle: Mutex<Vec<Connection>>,
     /// Those that are out, to end the ones held for too long.
     out: Mutex<Vec<Weak<Lease>>>,
 }
 
 impl Readers {
-    pub(super) fn new(file: Arc<File>, limit: usize) -> Arc<Self> {
-        let limit = limit.max(1);
+    pub(super) fn new(file: Arc<File>, options: &Options) -> Arc<Self> {
+        let limit = options.readers.max(1);
         Arc::new(Self {
             file,
             slots: Arc::new(Semaphore::new(limit)),
             limit,
+            patience: options.reader_wait,
             idle: Mutex::default(),
             out: Mutex::default(),
         })
@@ -76,15 +78,14 @@ impl Readers {
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         self.end_old(SNAPSHOT_LIFETIME);
-        match time::timeout(READER_WAIT, self.slots.clone().acquire_owned()).await {
+        match time::timeout(self.patience, self.slots.clone().acquire_owned()).await {
             Ok(Ok(slot)) => Ok(slot),
             Ok(Err(_)) | Err(_) => Err(StoreError::Unavailable {
                 store: self.file.name.clone(),
                 reason: format!(
-                    "all {} readers were taken for {} s; the disk is too slow for the load, or \
+                    "all {} readers were taken for {:?}; the disk is too slow for the load, or \
                      more readers should be configured",
-                    self.limit,
-                    READER_WAIT.as_secs()
+                    self.limit, self.patience
                 ),
             }),
         }
@@ -179,7 +180,9 @@ impl Lease {
             let begun = self.with(|connection| Ok(begin(connection)))?;
             match begun {
                 Ok(()) => return Ok(()),
-                Err(error) if fault::is_busy(&error) && started.elapsed() < READER_WAIT => {
+                Err(error)
+                    if fault::is_busy(&error) && started.elapsed() < self.readers.patience =>
+                {
                     time::sleep(SQLITE_BUSY_PAUSE).await;
                 }
                 Err(error) => return Err(self.readers.file.fault(&error)),
