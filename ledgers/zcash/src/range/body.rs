@@ -13,7 +13,7 @@ use bytes::Bytes;
 use heliostat_core::Assurance;
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status};
 
 use super::{Method, Policy, RangeEnd, failure};
@@ -116,8 +116,9 @@ impl http_body::Body for RangeBody {
         let Some(reading) = &mut this.reading else {
             return Poll::Ready(None);
         };
+        // The clock decides: a stream that never waits would starve the timer.
         if let Some(deadline) = &mut this.deadline
-            && deadline.as_mut().poll(cx).is_ready()
+            && (deadline.deadline() <= Instant::now() || deadline.as_mut().poll(cx).is_ready())
         {
             let status = Status::deadline_exceeded("context deadline exceeded");
             let trailers = this.trailers(&status);

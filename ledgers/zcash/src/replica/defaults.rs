@@ -12,8 +12,8 @@ pub const CHUNK_BYTES: u64 = 512 * 1024;
 pub const CHUNK_BLOCKS: u64 = 4096;
 
 /// Chunks of one size class that may pile up at the tip before they become
-/// one of the next class. Each block is rewritten once per class (three at
-/// most), and a reader at the tip meets at most this many chunks of a class.
+/// one of the next class. Each block is rewritten about once per class (there
+/// are four), and a reader at the tip meets at most this many chunks of each.
 pub const MERGE_WIDTH: usize = 8;
 
 /// Small chunks at the tip, of whatever size, before all of them become one:

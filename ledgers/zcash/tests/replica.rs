@@ -1,0 +1,15 @@
+//! The replica and the range calls through their public surface: against a
+//! naive model, on memory and on SQLite, over real gRPC, and with real blocks.
+
+#[path = "replica/blocks.rs"]
+mod blocks;
+#[path = "replica/counting.rs"]
+mod counting;
+#[path = "replica/model.rs"]
+mod model;
+#[path = "replica/range.rs"]
+mod range;
+#[path = "replica/storage.rs"]
+mod storage;
+#[path = "replica/verified.rs"]
+mod verified;

@@ -1,0 +1,409 @@
+//! The range calls over real gRPC on loopback.
+
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt as _;
+use heliostat_core::{Assurance, Id};
+use heliostat_store::Options;
+use heliostat_zcash::{
+    chunk::TABLES,
+    filter::Pools,
+    frames::Projection,
+    range::{RangeContext, RangeEnd, Which, block, range_routes},
+    replica::{BlockLog, NewBlock},
+};
+use heliostat_zcash_proto::{
+    BlockId, BlockRange, CompactBlock, compact_tx_streamer_client::CompactTxStreamerClient,
+};
+use http_body_util::BodyExt as _;
+use prost::Message as _;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tonic::{Code, Status, Streaming, transport::Channel};
+
+use crate::blocks::{project, run};
+
+struct Rig {
+    log: BlockLog,
+    blocks: Vec<NewBlock>,
+    client: CompactTxStreamerClient<Channel>,
+    ends: Arc<Mutex<Vec<RangeEnd>>>,
+    _stop: tokio_util::sync::DropGuard,
+    _server: AbortOnDropHandle<()>,
+}
+
+/// Blocks from height 10 on, served.
+async fn rig(blocks: Vec<NewBlock>, least: Assurance) -> Rig {
+    let store = heliostat_store::open("memory:", "regtest", &TABLES, Options::default())
+        .await
+        .expect("memory can always be opened");
+    let log = BlockLog::open(store, "regtest", 32 << 20, false)
+        .await
+        .expect("the store is new");
+    for part in blocks.chunks(500) {
+        log.commit(None, part.to_vec(), false)
+            .await
+            .expect("memory does not fail");
+    }
+    let ends: Arc<Mutex<Vec<RangeEnd>>> = Arc::default();
+    let seen = ends.clone();
+    let context = RangeContext {
+        shared: log.shared().clone(),
+        chain_grade: Arc::new(|height| match height {
+            ..=1000 => Assurance::Proven,
+            _ => Assurance::agreed(2, 3),
+        }),
+        least_blocks: least,
+        least_nullifiers: Assurance::Relayed,
+        observer: Some(Arc::new(move |end| {
+            seen.lock().expect("no observer panics").push(end.clone());
+        })),
+    };
+    let routes = tonic::service::Routes::from(range_routes(context));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback has a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let server = tokio::spawn(async move {
+        tonic::transport::Server::builder()
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, stopped)
+            .await
+            .expect("the server runs until it is stopped");
+    });
+    let client = CompactTxStreamerClient::connect(format!("http://{address}"))
+        .await
+        .expect("the server listens");
+    Rig {
+        log,
+        blocks,
+        client,
+        ends,
+        _stop: stop.drop_guard(),
+        _server: AbortOnDropHandle::new(server),
+    }
+}
+
+fn chain(count: u64) -> Vec<NewBlock> {
+    run(3, 10, Id([0; 32]), count, 3)
+}
+
+fn request(start: u64, end: u64, pool_types: &[i32]) -> BlockRange {
+    let at = |height| {
+        Some(BlockId {
+            height,
+            ..Default::default()
+        })
+    };
+    BlockRange {
+        start: at(start),
+        end: at(end),
+        pool_types: pool_types.to_vec(),
+    }
+}
+
+/// Everything a stream gives: blocks, how it ended, its grade.
+async fn drain(
+    stream: Result<tonic::Response<Streaming<CompactBlock>>, Status>,
+) -> (Vec<CompactBlock>, Code, String, Option<String>) {
+    let mut blocks = Vec::new();
+    let mut stream = match stream {
+        Ok(response) => response.into_inner(),
+        Err(status) => return (blocks, status.code(), status.message().into(), None),
+    };
+    loop {
+        match stream.message().await {
+            Ok(Some(block)) => blocks.push(block),
+            Ok(None) => break,
+            Err(status) => {
+                assert!(status.metadata().get(Assurance::FIELD).is_none());
+                return (blocks, status.code(), status.message().into(), None);
+            }
+        }
+    }
+    let trailers = stream.trailers().await.expect("they were read already");
+    let grade = trailers.and_then(|trailers| {
+        let value = trailers.get(Assurance::FIELD)?;
+        Some(value.to_str().expect("a grade is plain text").to_owned())
+    });
+    (blocks, Code::Ok, String::new(), grade)
+}
+
+#[tokio::test]
+#[expect(deprecated, reason = "wallets still call the nullifier method")]
+async fn every_pool_subset_streams_both_ways() {
+    let mut rig = rig(chain(1_500), Assurance::Relayed).await;
+    for bits in 0..16 {
+        let pools: Vec<i32> = (1..=4).filter(|pool| bits >> (pool - 1) & 1 == 1).collect();
+        for (start, end) in [(10, 1_509), (1_509, 10), (700, 700), (1_000, 300)] {
+            let wanted = request(start, end, &pools);
+            let heights: Vec<u64> = match start <= end {
+                true => (start..=end).collect(),
+                false => (end..=start).rev().collect(),
+            };
+            let expect = |projection| -> Vec<CompactBlock> {
+                let at = |height: &u64| &rig.blocks[(*height - 10) as usize];
+                heights.iter().map(|h| project(at(h), projection)).collect()
+            };
+            let (blocks, code, ..) = drain(rig.client.get_block_range(wanted.clone()).await).await;
+            assert_eq!(code, Code::Ok);
+            let projection = Projection::pools(Pools::requested(&pools));
+            assert!(blocks == expect(projection), "{start}..{end} {pools:?}");
+            let nullifiers = rig.client.get_block_range_nullifiers(wanted).await;
+            let (blocks, code, ..) = drain(nullifiers).await;
+            assert_eq!(code, Code::Ok);
+            let projection = Projection::range_nullifiers(&pools);
+            assert!(blocks == expect(projection), "{start}..{end} {pools:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_range_past_the_tip_gives_what_there_is_and_then_out_of_range() {
+    let mut rig = rig(chain(100), Assurance::Relayed).await;
+    for (start, end, count, words) in [
+        (
+            50,
+            200,
+            60,
+            "GetBlock: block 110 is newer than the latest block",
+        ),
+        (
+            200,
+            50,
+            0,
+            "GetBlock: block 200 is newer than the latest block",
+        ),
+        (
+            300,
+            400,
+            0,
+            "GetBlock: block 300 is newer than the latest block",
+        ),
+        (
+            5,
+            20,
+            0,
+            "GetBlock: block 5 is older than the first block kept here, 10",
+        ),
+        (
+            20,
+            5,
+            11,
+            "GetBlock: block 9 is older than the first block kept here, 10",
+        ),
+        (
+            u64::MAX,
+            u64::MAX,
+            0,
+            "GetBlock: block 18446744073709551615 is newer than the latest block",
+        ),
+    ] {
+        let stream = rig.client.get_block_range(request(start, end, &[])).await;
+        let (blocks, code, message, grade) = drain(stream).await;
+        assert_eq!(
+            (blocks.len(), code),
+            (count, Code::OutOfRange),
+            "{start}..{end}"
+        );
+        assert_eq!(message, words);
+        assert_eq!(grade, None);
+    }
+}
+
+#[tokio::test]
+async fn the_trailer_carries_the_lowest_grade_that_was_sent() {
+    let mut blocks = chain(1_500);
+    for block in &mut blocks {
+        block.cap = Assurance::Proven;
+    }
+    blocks[700].cap = Assurance::Relayed;
+    let mut rig = rig(blocks, Assurance::Relayed).await;
+    for (start, end, grade) in [
+        (10, 709, "proven"),
+        (711, 1_000, "proven"),
+        (711, 1_001, "agreed 2/3"),
+        (1_400, 711, "agreed 2/3"),
+        (710, 710, "relayed"),
+        (10, 1_500, "relayed"),
+    ] {
+        let stream = rig.client.get_block_range(request(start, end, &[])).await;
+        let (_, code, _, found) = drain(stream).await;
+        assert_eq!(
+            (code, found.as_deref()),
+            (Code::Ok, Some(grade)),
+            "{start}..{end}"
+        );
+    }
+    let ends = rig.ends.lock().expect("no observer panics");
+    assert_eq!(ends.len(), 6);
+    assert_eq!(ends[0].blocks, 700);
+    assert_eq!(ends[5].grade, Some(Assurance::Relayed));
+}
+
+#[tokio::test]
+async fn a_grade_below_the_operators_minimum_is_refused_before_a_byte_is_sent() {
+    let mut blocks = chain(300);
+    for block in &mut blocks {
+        block.cap = Assurance::Proven;
+    }
+    blocks[200].cap = Assurance::Relayed;
+    let mut rig = rig(blocks, Assurance::Proven).await;
+    let stream = rig.client.get_block_range(request(10, 209, &[])).await;
+    assert_eq!(drain(stream).await.1, Code::Ok);
+    let stream = rig.client.get_block_range(request(10, 210, &[])).await;
+    let (blocks, code, message, _) = drain(stream).await;
+    assert_eq!((blocks.len(), code), (0, Code::FailedPrecondition));
+    assert!(message.contains("the answer is relayed"), "{message}");
+}
+
+#[tokio::test]
+async fn a_rewind_under_an_open_stream_aborts_it_and_never_mixes_chains() {
+    let mut rig = rig(run(3, 10, Id([0; 32]), 8_000, 12), Assurance::Relayed).await;
+    for (start, end) in [(10, 8_009), (8_009, 10)] {
+        let old = rig.log.view().tip().expect("there are blocks");
+        let stream = rig
+            .client
+            .get_block_range(request(start, end, &[1, 2, 3, 4]))
+            .await;
+        let mut stream = stream.expect("the range exists").into_inner();
+        let first = stream.message().await.expect("the stream goes on");
+        let mut last = first.expect("there are blocks");
+
+        // The last block and its replacement; most of the stream is not sent
+        // yet, because the client has read one block.
+        let parent = rig
+            .log
+            .view()
+            .link(8_008)
+            .await
+            .expect("the store is sound");
+        let parent = parent.expect("it is stored").id;
+        let branch = run(old.height + start, 8_009, parent, 1, 3);
+        rig.log
+            .commit(Some(8_008), branch, true)
+            .await
+            .expect("memory does not fail");
+
+        let mut count = 1;
+        let status = loop {
+            match stream.message().await {
+                Ok(Some(block)) => {
+                    let linked = match start < end {
+                        true => block.prev_hash == last.hash,
+                        false => block.hash == last.prev_hash,
+                    };
+                    assert!(linked, "block {} is of another chain", block.height);
+                    last = block;
+                    count += 1;
+                }
+                Ok(None) => panic!("a stream over a rewound block ended well"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(status.code(), Code::Aborted);
+        let words = "GetBlockRange: chain discontinuity during reorg repair";
+        assert_eq!(status.message(), words);
+        assert!(count < 8_000, "{count} blocks were sent");
+    }
+    // A range below the rewind is not disturbed.
+    let stream = rig.client.get_block_range(request(10, 8_008, &[])).await;
+    let mut stream = stream.expect("the range exists").into_inner();
+    let first = stream.message().await.expect("the stream goes on");
+    assert!(first.is_some());
+    let parent = rig
+        .log
+        .view()
+        .link(8_008)
+        .await
+        .expect("the store is sound");
+    let branch = run(99, 8_009, parent.expect("it is stored").id, 1, 3);
+    rig.log
+        .commit(Some(8_008), branch, true)
+        .await
+        .expect("memory does not fail");
+    let rest = stream
+        .filter(|block| std::future::ready(block.is_ok()))
+        .count()
+        .await;
+    assert_eq!(rest, 7_998);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_its_stream() {
+    let mut rig = rig(run(3, 10, Id([0; 32]), 4_000, 12), Assurance::Relayed).await;
+    let wanted = request(10, 4_009, &[1, 2, 3, 4]);
+    let stream = rig.client.get_block_range(wanted).await;
+    let mut stream = stream.expect("the range exists").into_inner();
+    assert!(stream.message().await.is_ok());
+    drop(stream);
+    loop {
+        let ends = rig.ends.lock().expect("no observer panics").clone();
+        if let [end] = &ends[..] {
+            assert_eq!(end.code, Code::Cancelled);
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_time_a_client_gives_is_kept() {
+    let rig = rig(chain(50), Assurance::Relayed).await;
+    let context = RangeContext {
+        shared: rig.log.shared().clone(),
+        chain_grade: Arc::new(|_| Assurance::Proven),
+        least_blocks: Assurance::Relayed,
+        least_nullifiers: Assurance::Relayed,
+        observer: None,
+    };
+    let message = request(10, 59, &[]).encode_to_vec();
+    let mut frame = vec![0, 0, 0, 0, message.len() as u8];
+    frame.extend_from_slice(&message);
+    for (timeout, status) in [("1n", "4"), ("1H", "0")] {
+        let request = http::Request::post("/cash.z.wallet.sdk.rpc.CompactTxStreamer/GetBlockRange")
+            .header("content-type", "application/grpc")
+            .header("grpc-timeout", timeout)
+            .body(axum::body::Body::from(frame.clone()))
+            .expect("the parts are valid");
+        let mut routes = range_routes(context.clone());
+        let response = tower::Service::call(&mut routes, request).await;
+        let body = response.expect("routes never fail").into_body();
+        let body = body.collect().await.expect("the body never fails");
+        let trailers = body.trailers().expect("a gRPC stream ends with them");
+        assert_eq!(trailers["grpc-status"], status, "{timeout}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_replica_is_unavailable() {
+    let mut rig = rig(Vec::new(), Assurance::Relayed).await;
+    let stream = rig.client.get_block_range(request(0, 1, &[])).await;
+    assert_eq!(drain(stream).await.1, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn single_blocks_are_found_by_height_and_by_id() {
+    let rig = rig(chain(200), Assurance::Relayed).await;
+    let view = rig.log.view();
+    for wanted in &rig.blocks {
+        for projection in [Projection::Full, Projection::block_nullifiers()] {
+            for which in [Which::Height(wanted.link.height), Which::Id(wanted.link.id)] {
+                let (message, link) = block(&view, which, projection).await.expect("it is stored");
+                assert_eq!(link, wanted.link);
+                assert_eq!(message, project(wanted, projection).encode_to_vec());
+            }
+        }
+    }
+    let code = async |which| {
+        block(&view, which, Projection::Full)
+            .await
+            .err()
+            .map(|s| s.code())
+    };
+    assert_eq!(code(Which::Height(210)).await, Some(Code::OutOfRange));
+    assert_eq!(code(Which::Height(9)).await, Some(Code::OutOfRange));
+    assert_eq!(code(Which::Id(Id([5; 32]))).await, Some(Code::NotFound));
+}
