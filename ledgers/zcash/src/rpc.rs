@@ -1,0 +1,289 @@
+//! One node's JSON-RPC endpoint.
+//!
+//! JSON-RPC 1.0 over HTTP POST, as zcashd and zebrad speak it. Every reply is
+//! bounded in bytes while it is read, and every call in time; connections are
+//! kept and used by many calls at once. A plain `http` address goes through
+//! hyper's client directly, which costs this process about two thirds of what
+//! reqwest does per call (`examples/rpc_cost.rs` measures it); `https` goes
+//! through reqwest and rustls.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `reply` | reading a reply: the frame, errors, hex without a JSON value |
+//! | `transport` | HTTP: connections, bounds on what comes back |
+
+mod reply;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use heliostat_core::{Fault, Id};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use self::transport::{Reply, Transport, Trouble};
+pub use crate::error::RpcError;
+use crate::{
+    credentials::{Auth, Login},
+    defaults,
+    error::Error,
+    node_info::display_hex,
+};
+
+/// Bounds on the calls to one node.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A whole call.
+    pub total: Duration,
+    /// Making a connection.
+    pub connect: Duration,
+    /// Silence within a reply.
+    pub idle: Duration,
+    /// Calls at a time; more wait for a slot.
+    pub in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            total: defaults::CALL_TIMEOUT,
+            connect: defaults::CONNECT_TIMEOUT,
+            idle: defaults::IDLE_TIMEOUT,
+            in_flight: defaults::IN_FLIGHT,
+        }
+    }
+}
+
+/// What a block is asked for by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockKey {
+    /// Its height on the node's best chain.
+    Height(u64),
+    /// Its hash, internal byte order.
+    Hash(Id),
+}
+
+impl From<u64> for BlockKey {
+    fn from(height: u64) -> Self {
+        Self::Height(height)
+    }
+}
+
+impl From<Id> for BlockKey {
+    fn from(hash: Id) -> Self {
+        Self::Hash(hash)
+    }
+}
+
+impl fmt::Display for BlockKey {
+    /// As the node takes it: a decimal height, or the hash in display order.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Height(height) => write!(f, "{height}"),
+            Self::Hash(hash) => f.write_str(&display_hex(&hash.0)),
+        }
+    }
+}
+
+/// One node's JSON-RPC endpoint. Cheap to clone; clones share connections,
+/// credentials and slots.
+#[derive(Clone)]
+pub struct Rpc {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Scheme, host and port: what may be shown.
+    address: String,
+    transport: Transport,
+    login: Login,
+    limits: Limits,
+    slots: Semaphore,
+}
+
+impl fmt::Debug for Rpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = f
+            .debug_struct("Rpc")
+            .field("address", &self.address())
+            .finish_non_exhaustive();
+        shown
+    }
+}
+
+impl Rpc {
+    /// An endpoint; nothing is connected yet. Credentials within `url`
+    /// (`http://user:password@host:port`) are used where `auth` has none, and
+    /// never shown.
+    ///
+    /// # Errors
+    ///
+    /// The address is not an `http` or `https` URL.
+    pub fn new(url: &str, auth: Auth, limits: Limits) -> Result<Self, Error> {
+        let (url, auth) = crate::credentials::split_url(url, auth)?;
+        let port = url.port_or_known_default().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default();
+        let inner = Inner {
+            address: format!("{}://{host}:{port}", url.scheme()),
+            transport: Transport::new(url, &limits)?,
+            login: Login::new(auth),
+            slots: Semaphore::new(limits.in_flight.max(1)),
+            limits,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Scheme, host and port, without credentials or path.
+    pub fn address(&self) -> &str {
+        &self.inner.address
+    }
+
+    /// Calls a method; `params` is an array.
+    ///
+    /// # Errors
+    ///
+    /// [`RpcError::Node`] when the node answers with an error of its own;
+    /// a [`Fault`] when there is no answer of the protocol, when the node is
+    /// warming up, does not know the method or does not let us in.
+    pub async fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
+        self.call_as(method, params).await
+    }
+
+    /// The same, read into a type: large replies need not become a `Value`.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call); a result that does not fit the type is
+    /// [`Fault::Unreachable`].
+    pub async fn call_as<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Value,
+    ) -> Result<T, RpcError> {
+        let verbose = params.get(1).and_then(Value::as_u64) != Some(0);
+        let reply = self.post(method, &params, verbose).await?;
+        reply::result(self.address(), method, &reply)
+    }
+
+    /// A raw block. The hex is decoded straight from the reply's bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn raw_block(&self, key: impl Into<BlockKey>) -> Result<Bytes, RpcError> {
+        let params = json!([key.into().to_string(), 0]);
+        self.raw("getblock", params).await
+    }
+
+    /// A raw transaction, by its id in internal byte order.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn raw_transaction(&self, txid: &[u8; 32]) -> Result<Bytes, RpcError> {
+        let params = json!([display_hex(txid), 0]);
+        self.raw("getrawtransaction", params).await
+    }
+
+    /// The bytes of a result that is a hex string.
+    async fn raw(&self, method: &str, params: Value) -> Result<Bytes, RpcError> {
+        let reply = self.post(method, &params, false).await?;
+        reply::hex_result(self.address(), method, &reply)
+    }
+
+    /// Sends a request and reads the whole reply.
+    async fn post(&self, method: &str, params: &Value, verbose: bool) -> Result<Reply, RpcError> {
+        let request = json!({ "jsonrpc": "1.0", "id": 1, "method": method, "params": params });
+        let request = Bytes::from(request.to_string());
+        let cap = defaults::reply_cap(method, verbose);
+        let work = async {
+            // The semaphore is never closed.
+            let _slot = self.inner.slots.acquire().await;
+            self.attempts(method, request, cap).await
+        };
+        let total = self.inner.limits.total;
+        match tokio::time::timeout(total, work).await {
+            Ok(reply) => reply,
+            Err(_) => {
+                let seconds = total.as_secs_f32();
+                Err(self.unreachable(format!("no whole answer to {method} within {seconds} s")))
+            }
+        }
+    }
+
+    /// One attempt, and a second one where the first cannot have done
+    /// anything: the credentials were refused and there are newer ones, or a
+    /// kept connection turned out to be closed. A write whose connection broke
+    /// is not sent again: the node may have taken it.
+    async fn attempts(&self, method: &str, request: Bytes, cap: usize) -> Result<Reply, RpcError> {
+        let Inner {
+            transport,
+            login,
+            limits,
+            ..
+        } = &*self.inner;
+        let used = login.header().await?;
+        let first = transport.post(request.clone(), used.as_ref(), cap, limits.idle);
+        let trouble = match first.await {
+            Ok(reply) => return Ok(reply),
+            Err(trouble) => trouble,
+        };
+        let write = method == "sendrawtransaction";
+        let again = match &trouble {
+            Trouble::Refused(_) => login.renewed(used.as_ref()).await,
+            Trouble::Closed(_) if write => None,
+            Trouble::Closed(_) => login.renewed(used.as_ref()).await.or(Some(used)),
+            _ => None,
+        };
+        let Some(header) = again else {
+            return Err(self.explain(method, trouble));
+        };
+        let second = transport.post(request, header.as_ref(), cap, limits.idle);
+        second
+            .await
+            .map_err(|trouble| self.explain(method, trouble))
+    }
+
+    /// An operator's words for what went wrong.
+    fn explain(&self, method: &str, trouble: Trouble) -> RpcError {
+        match trouble {
+            Trouble::Refused(status) => {
+                let words = format!(
+                    "{} refused our credentials (HTTP {status}); {}",
+                    self.address(),
+                    self.inner.login.hint()
+                );
+                Fault::Unsupported(words).into()
+            }
+            Trouble::Closed(why) => self.unreachable(format!(
+                "it closed the connection without an answer to {method} ({why}); it may be \
+                 restarting, and zebrad also does this to callers whose cookie it does not \
+                 accept: {}",
+                self.inner.login.hint()
+            )),
+            Trouble::Connect(why) => self.unreachable(format!(
+                "cannot connect ({why}); is the node running, and its RPC port open?"
+            )),
+            Trouble::Broken(why) => {
+                self.unreachable(format!("the answer to {method} broke off ({why})"))
+            }
+            Trouble::Silent => self.unreachable(format!(
+                "the answer to {method} stalled for {} s",
+                self.inner.limits.idle.as_secs_f32()
+            )),
+            Trouble::TooLarge(cap) => self.unreachable(format!(
+                "the answer to {method} is larger than the {cap} bytes it can have"
+            )),
+        }
+    }
+
+    fn unreachable(&self, words: String) -> RpcError {
+        Fault::Unreachable(format!("{}: {words}", self.address())).into()
+    }
+}

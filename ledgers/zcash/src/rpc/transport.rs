@@ -1,0 +1,186 @@
+//! HTTP: connections, and bounds on what comes back.
+
+use std::{error::Error as StdError, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::time::timeout;
+
+use super::Limits;
+use crate::{defaults, error::Error};
+
+/// A reply: its HTTP status and its whole body.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub status: StatusCode,
+    pub body: Bytes,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// No connection.
+    Connect(String),
+    /// The connection ended before anything came back.
+    Closed(String),
+    /// HTTP 401 or 403.
+    Refused(u16),
+    /// The connection ended within the reply.
+    Broken(String),
+    /// The reply stalled.
+    Silent,
+    /// The reply exceeds this cap.
+    TooLarge(usize),
+}
+
+/// How requests get to the node.
+pub(super) enum Transport {
+    Plain(Client<HttpConnector, Full<Bytes>>, Uri),
+    Tls(reqwest::Client, reqwest::Url),
+}
+
+impl Transport {
+    /// `url` has no credentials in it.
+    pub fn new(url: reqwest::Url, limits: &Limits) -> Result<Self, Error> {
+        if url.scheme() == "https" {
+            let client = reqwest::Client::builder()
+                .connect_timeout(limits.connect)
+                .tcp_nodelay(true)
+                .pool_idle_timeout(defaults::POOL_IDLE)
+                .pool_max_idle_per_host(limits.in_flight)
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .build();
+            let why = |error: reqwest::Error| error.without_url().to_string();
+            let client = client.map_err(|error| Error::Client { why: why(error) })?;
+            return Ok(Self::Tls(client, url));
+        }
+        let uri = url.as_str().parse().map_err(|_| Error::Address {
+            why: "it is no URI".to_owned(),
+        })?;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(limits.connect));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(defaults::POOL_IDLE)
+            .pool_max_idle_per_host(limits.in_flight)
+            .build(connector);
+        Ok(Self::Plain(client, uri))
+    }
+
+    /// Sends a request and reads the reply, which may have `cap` bytes and may
+    /// not fall silent for longer than `idle`.
+    pub async fn post(
+        &self,
+        body: Bytes,
+        login: Option<&HeaderValue>,
+        cap: usize,
+        idle: Duration,
+    ) -> Result<Reply, Trouble> {
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        match self {
+            Self::Plain(client, uri) => {
+                let mut request = Request::post(uri.clone());
+                if let Some(headers) = request.headers_mut() {
+                    headers.insert(header::CONTENT_TYPE, JSON);
+                    headers.extend(login.map(|login| (header::AUTHORIZATION, login.clone())));
+                }
+                let request = request.body(Full::new(body));
+                let request = request.expect("the request is sound because its parts are");
+                let response = client.request(request).await;
+                let response = response.map_err(|error| early(&error, error.is_connect()))?;
+                read(response, cap, idle).await
+            }
+            Self::Tls(client, url) => {
+                let mut request = client.post(url.clone()).header(header::CONTENT_TYPE, JSON);
+                if let Some(login) = login {
+                    request = request.header(header::AUTHORIZATION, login);
+                }
+                let response = request.body(body).send().await;
+                let response = response.map_err(|error| {
+                    let error = error.without_url();
+                    early(&error, error.is_connect())
+                })?;
+                read(Response::<reqwest::Body>::from(response), cap, idle).await
+            }
+        }
+    }
+}
+
+/// Trouble before the reply's head.
+fn early(error: &(dyn StdError + 'static), connecting: bool) -> Trouble {
+    let words = innermost(error);
+    match connecting {
+        true => Trouble::Connect(words),
+        false => Trouble::Closed(words),
+    }
+}
+
+/// The words of the error at the bottom of a chain: those above it only say
+/// that something below failed.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut lowest = error;
+    while let Some(source) = lowest.source() {
+        lowest = source;
+    }
+    lowest.to_string()
+}
+
+async fn read<B>(response: Response<B>, cap: usize, idle: Duration) -> Result<Reply, Trouble>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: StdError + 'static,
+{
+    let status = response.status();
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return Err(Trouble::Refused(status.as_u16()));
+    }
+    let mut body = response.into_body();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > cap {
+        return Err(Trouble::TooLarge(cap));
+    }
+    // Most replies come in one piece, which is then not copied.
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    loop {
+        let frame = match timeout(idle, body.frame()).await {
+            Err(_) => return Err(Trouble::Silent),
+            Ok(None) => break,
+            Ok(Some(Err(error))) => return Err(Trouble::Broken(innermost(&error))),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + rest.len() + data.len() > cap {
+            return Err(Trouble::TooLarge(cap));
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.reserve(announced.clamp(
+                first.len() + data.len(),
+                defaults::FIRST_RESERVE.max(first.len() + data.len()),
+            ));
+            rest.extend_from_slice(&first);
+            first = Bytes::new();
+        }
+        rest.extend_from_slice(&data);
+    }
+    let body = if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    };
+    Ok(Reply { status, body })
+}
