@@ -139,6 +139,9 @@ pub const EXHIBITS: usize = 16;
 /// Bytes kept of a rule, a name or a sentence.
 pub const WORDS_BYTES: usize = 4 << 10;
 
+/// Bytes kept of an upstream's trouble in words; it stands in every status.
+pub const TROUBLE_BYTES: usize = 1 << 10;
+
 /// Disagreements kept; forks beyond that are only counted by the newest.
 pub const DISAGREEMENTS: usize = 1_024;
 

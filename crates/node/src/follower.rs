@@ -26,9 +26,13 @@ mod prepare;
 mod session;
 mod writer;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use heliostat_core::{Fault, Source, Verifier};
+use heliostat_core::{Change, Fault, Link, Source, Verifier};
 use heliostat_store::StoreError;
 use tokio::{
     sync::watch,
@@ -39,6 +43,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use self::{
     prepare::{Memory, lighter},
     session::{End, Session},
+    writer::Committed,
 };
 use crate::{
     Agreement, ChangeFeed, Progress, Replica, State, defaults,
@@ -107,6 +112,8 @@ pub(crate) struct Shared<S: Source, V: Verifier, R> {
     pub tracker: Tracker,
     pub feed: ChangeFeed,
     pub agreement: Arc<Agreement>,
+    /// A commit that failed, and may be there all the same.
+    unsure: Mutex<Option<Committed>>,
 }
 
 impl<S: Source, V: Verifier, R> Shared<S, V, R> {
@@ -117,6 +124,36 @@ impl<S: Source, V: Verifier, R> Shared<S, V, R> {
         if matches!(fault, Fault::Wrong(_)) {
             self.agreement.forget();
         }
+    }
+
+    /// Tells what a commit did.
+    fn publish(&self, done: Committed) {
+        if let Some(keep) = done.rewound {
+            let from = self.feed.tip().map(|link| link.height);
+            let to = done.link.map(|link| link.height);
+            tracing::info!(keep = keep.height, from, to, "rewound");
+            self.agreement.rewind(keep.height);
+            self.feed.publish(Change::Rewind(keep));
+        }
+        if let Some(link) = done.link {
+            self.feed.publish(Change::Extend(link));
+        }
+        self.tracker.local(done.link, done.blocks as u64);
+    }
+
+    /// The replica was read, and ends at `link`. Tells of a commit that was
+    /// taken to have failed and is there.
+    fn settle(&self, link: Option<Link>) {
+        let unsure = self
+            .unsure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(done) = unsure.filter(|done| done.link == link) {
+            self.publish(done);
+        }
+        self.feed.begin(link);
+        self.tracker.local(link, 0);
     }
 }
 
@@ -157,6 +194,7 @@ where
                 tracker,
                 feed: ChangeFeed::new(),
                 agreement: Arc::default(),
+                unsure: Mutex::default(),
             }),
         }
     }
@@ -235,13 +273,15 @@ where
                     end
                 }
             };
-            // A stop while this handles the end loses nothing: all is stored.
-            match stop
-                .run_until_cancelled(self.handle(&upstream, end, &mut turn))
-                .await
+            if let End::Store(error @ (StoreError::Corrupt { .. } | StoreError::Address { .. })) =
+                end
             {
-                Some(result) => result?,
-                None => break,
+                return Err(error);
+            }
+            // A stop in the middle of this loses nothing: all is stored.
+            let handled = self.handle(&upstream, end, &mut turn);
+            if stop.run_until_cancelled(handled).await.is_none() {
+                break;
             }
         }
         Ok(())
@@ -264,32 +304,23 @@ where
         }
     }
 
-    async fn handle(
-        &self,
-        upstream: &Arc<Upstream<S>>,
-        end: End,
-        turn: &mut Turn<S>,
-    ) -> Result<(), StoreError> {
+    /// Draws the consequences of the end of a session.
+    async fn handle(&self, upstream: &Arc<Upstream<S>>, end: End, turn: &mut Turn<S>) {
         let shared = &self.shared;
         match end {
             End::Cancelled | End::Switch => {}
             End::Heavier(survey) => turn.memory.survey = Some(survey),
             End::Fault(fault) => shared.report(upstream, &fault),
-            End::Lighter { keep, branch } => {
+            End::Lighter { keep, end } => {
                 let head = shared.upstreams.head(upstream);
-                let ours = shared.feed.tip();
-                turn.memory.refused = head.zip(ours);
-                if let Ok(Some(fork)) = shared.fork(upstream, keep.height + 1).await {
+                turn.memory.refused = head.zip(shared.feed.tip());
+                if let Ok(Some(fork)) = shared.fork(upstream, keep + 1).await {
                     shared.upstreams.disagree(fork);
                 }
-                let height = branch.map_or(keep.height, |link| link.height);
-                shared.report(upstream, &lighter(Some(keep.height), height));
+                shared.report(upstream, &lighter(Some(keep), end));
             }
             race @ (End::Moved | End::Unlinked { .. } | End::Missing { .. }) => {
                 self.race(upstream, race, turn).await;
-            }
-            End::Store(error @ (StoreError::Corrupt { .. } | StoreError::Address { .. })) => {
-                return Err(error);
             }
             End::Store(error) => {
                 turn.store_failures += 1;
@@ -298,13 +329,12 @@ where
                 }
                 shared.tracker.state(State::Store(error.to_string()));
                 sleep(back_off(turn.store_failures, defaults::STORE_RETRY)).await;
-                return Ok(());
+                return;
             }
         }
         if let Err(error) = shared.upstreams.persist().await {
             tracing::debug!(%error, "findings not stored yet");
         }
-        Ok(())
     }
 
     /// The chain moved between two questions: nobody's fault, until it keeps

@@ -65,7 +65,7 @@ impl Progress {
     /// Positions still to come.
     pub fn missing(&self) -> Option<u64> {
         let have = self.local.map_or(0, |link| link.height + 1);
-        Some((self.target? + 1).saturating_sub(have))
+        Some(self.target?.saturating_add(1).saturating_sub(have))
     }
 
     /// How long the sync takes at the present rate.
@@ -138,8 +138,7 @@ impl Tracker {
         self.sender.subscribe()
     }
 
-    /// Tells what the follower is doing; an event when it says something new
-    /// about what is waited for.
+    /// Tells what the follower is doing.
     pub fn state(&self, state: State) {
         self.sender.send_if_modified(|progress| {
             let changed = progress.state != state;

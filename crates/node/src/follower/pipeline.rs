@@ -151,7 +151,7 @@ where
     pub fn fill(&mut self, held: Load) {
         while self.stop.is_none()
             && self.next <= self.target
-            && self.fetches.len() < self.settings.fetches
+            && self.fetches.len() < self.settings.fetches.max(1)
             && self.has_room(held)
         {
             let (upstream, height) = (Arc::clone(&self.upstream), self.next);
@@ -211,7 +211,7 @@ where
         let worth = self.ready.len() >= defaults::CHECK_GATHER
             || self.ready_bytes >= defaults::CHECK_BYTES
             || self.fetches.is_empty();
-        if self.ready.is_empty() || !worth || self.checks.len() >= self.settings.checkers {
+        if self.ready.is_empty() || !worth || self.checks.len() >= self.settings.checkers.max(1) {
             return;
         }
         let raws = std::mem::take(&mut self.ready);

@@ -47,8 +47,7 @@ where
     ) -> Result<(Start<V::Tip>, Point), End> {
         let tip = self.replica.tip().await?;
         let link = V::link(&tip);
-        self.feed.begin(link);
-        self.tracker.local(link, 0);
+        self.settle(link);
         let head = ask("its head", upstream.source().head()).await?;
         self.upstreams.report_ok(upstream, Served::Head(head));
         self.tracker.target(head.height);
@@ -140,11 +139,14 @@ where
             "fork found"
         );
         let survey = memory.survey.take().filter(|survey| survey.keep == keep);
-        // Without a measure there is nothing to beat.
+        // Without a measure there is nothing to beat, and a branch that was
+        // weighed before need not be again. Half of either may be worth less
+        // than what we have.
         let beat = V::weight(&fork.tip).filter(|_| survey.is_none());
+        let whole = beat.is_none();
         Ok(Start {
             tip,
-            rewind: Some(Rewind { keep, beat }),
+            rewind: Some(Rewind { keep, beat, whole }),
             expect: survey.map_or_else(Vec::new, |survey| survey.ids),
         })
     }

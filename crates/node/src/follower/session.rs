@@ -1,8 +1,8 @@
 //! Following one upstream along one chain, until something ends it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use heliostat_core::{Change, Fault, Id, Link, Point, Reject, Source, Verifier};
+use heliostat_core::{Fault, Id, Link, Point, Reject, Source, Verifier};
 use heliostat_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +33,9 @@ pub(super) enum End {
     Missing { height: u64, fault: Fault },
     /// The upstream has a fault.
     Fault(Fault),
-    /// All of its branch was read, and it is not heavier than ours.
-    Lighter { keep: Link, branch: Option<Link> },
+    /// All of its branch, from above `keep` up to `end`, was read, and it is
+    /// not heavier than ours.
+    Lighter { keep: u64, end: u64 },
     /// Its branch is heavier, but too big to be held; read it again.
     Heavier(Survey),
     /// The store has a fault.
@@ -175,7 +176,7 @@ where
                     self.committed(done);
                     None
                 }
-                Event::Wake(Wake::Failed(error)) => Some(End::Store(error)),
+                Event::Wake(Wake::Failed(error, done)) => Some(self.failed(error, done).into()),
                 Event::Wake(Wake::Due) => None,
                 Event::Checks(checks) => self.extend(checks).err(),
                 Event::Head(Ok(head)) => self.head(head, idle),
@@ -192,8 +193,7 @@ where
         self.pipeline.fill(self.writer.held());
         let drained = self.pipeline.is_drained();
         if drained && let Some(keep) = self.undecided() {
-            let branch = V::link(&self.tip);
-            return Some(End::Lighter { keep, branch });
+            return Some(self.lighter(keep));
         }
         // Nothing more comes until this is written: the head is reached, or
         // the window is full.
@@ -212,6 +212,13 @@ where
     fn undecided(&self) -> Option<Link> {
         let rewind = self.writer.rewind()?;
         rewind.beat.map(|_| rewind.keep)
+    }
+
+    fn lighter(&self, keep: Link) -> End {
+        End::Lighter {
+            keep: keep.height,
+            end: V::next_height(&self.tip).saturating_sub(1),
+        }
     }
 
     fn extend(&mut self, checks: Checks<V::Checked>) -> Result<(), End> {
@@ -262,8 +269,7 @@ where
             return Ok(());
         }
         if branch.ids.len() > defaults::BRANCH_BLOCKS {
-            let branch = V::link(&self.tip);
-            return Err(End::Lighter { keep, branch });
+            return Err(self.lighter(keep));
         }
         if self.writer.pending_bytes() > self.shared.settings.branch_bytes {
             branch.surveying = true;
@@ -273,29 +279,25 @@ where
     }
 
     fn committed(&mut self, done: Committed) {
-        let shared = &self.shared;
         self.committed = true;
-        if let Some(keep) = done.rewound {
-            let from = shared.feed.tip().map(|link| link.height);
-            let to = done.link.map(|link| link.height);
-            tracing::info!(
-                upstream = self.upstream.name(),
-                keep = keep.height,
-                from,
-                to,
-                "rewound"
-            );
-            shared.agreement.rewind(keep.height);
-            shared.feed.publish(Change::Rewind(keep));
-            shared.upstreams.set_serving(Some(&self.upstream));
+        if done.rewound.is_some() {
             self.branch = None;
+            self.shared.upstreams.set_serving(Some(&self.upstream));
         }
-        if let Some(link) = done.link {
-            shared.feed.publish(Change::Extend(link));
-        }
-        shared.upstreams.report_ok(&self.upstream, Served::Data);
-        shared.upstreams.doubt(&self.upstream, None);
-        shared.tracker.local(done.link, done.blocks as u64);
+        let upstreams = &self.shared.upstreams;
+        upstreams.report_ok(&self.upstream, Served::Data);
+        upstreams.doubt(&self.upstream, None);
+        self.shared.publish(done);
+    }
+
+    /// A store that went away in mid-commit may have done it all the same.
+    fn failed(&self, error: StoreError, done: Committed) -> StoreError {
+        *self
+            .shared
+            .unsure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(done);
+        error
     }
 
     fn head(&mut self, head: Point, idle: bool) -> Option<End> {
@@ -312,8 +314,11 @@ where
     }
 
     fn tell_state(&self) {
-        let behind = (self.pipeline.target() + 1).saturating_sub(V::next_height(&self.tip));
-        let state = match behind > defaults::FOLLOW_SLACK {
+        let behind = self
+            .pipeline
+            .target()
+            .saturating_sub(V::next_height(&self.tip));
+        let state = match behind >= defaults::FOLLOW_SLACK {
             true => State::Syncing,
             false => State::Following,
         };
@@ -333,7 +338,7 @@ where
             }
             match self.writer.next().await {
                 Wake::Committed(done) => self.committed(done),
-                Wake::Failed(error) => return Err(error),
+                Wake::Failed(error, done) => return Err(self.failed(error, done)),
                 Wake::Due => {}
             }
         }

@@ -21,6 +21,8 @@ pub(super) struct Rewind {
     /// The weight it must exceed before anything is written; `None` when it
     /// need not (any more).
     pub beat: Option<u128>,
+    /// It may be written in part only when there is too much of it.
+    pub whole: bool,
 }
 
 /// What a commit did.
@@ -37,8 +39,9 @@ pub(super) struct Committed {
 pub(super) enum Wake {
     /// A commit is durable.
     Committed(Committed),
-    /// The store did not take a commit; what was in it is gone.
-    Failed(StoreError),
+    /// The store did not take a commit; what was in it is gone. Whether it
+    /// was done all the same is found out by reading.
+    Failed(StoreError, Committed),
     /// What is pending has waited long enough.
     Due,
 }
@@ -94,6 +97,10 @@ impl<V: Verifier, R: Replica<V>> Writer<V, R> {
         self.rewind
             .as_ref()
             .is_some_and(|rewind| rewind.beat.is_some())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.rewind.as_ref().is_some_and(|rewind| rewind.whole)
     }
 
     /// The branch ends at this weight now.
@@ -154,7 +161,8 @@ impl<V: Verifier, R: Replica<V>> Writer<V, R> {
                     || self.load.bytes >= self.settings.commit_bytes
             }
         };
-        last || full || self.since.elapsed() >= self.settings.commit_time
+        let late = self.since.elapsed() >= self.settings.commit_time;
+        last || full || (late && !self.is_whole())
     }
 
     /// Starts writing what is pending, which ends at `tip`.
@@ -181,7 +189,7 @@ impl<V: Verifier, R: Replica<V>> Writer<V, R> {
     /// is lost when the future is dropped.
     pub async fn next(&mut self) -> Wake {
         let Some(commit) = &mut self.commit else {
-            if self.pending.is_empty() || self.is_held() {
+            if self.pending.is_empty() || self.is_held() || self.is_whole() {
                 return std::future::pending().await;
             }
             sleep_until(self.since + self.settings.commit_time).await;
@@ -191,8 +199,8 @@ impl<V: Verifier, R: Replica<V>> Writer<V, R> {
         let done = self.commit.take().map(|commit| commit.done);
         match (result, done) {
             (Ok(Ok(())), Some(done)) => Wake::Committed(done),
-            (Ok(Err(error)), _) => Wake::Failed(error),
-            (Err(error), _) => Wake::Failed(defect(&error)),
+            (Ok(Err(error)), Some(done)) => Wake::Failed(error, done),
+            (Err(error), Some(done)) => Wake::Failed(defect(&error), done),
             (_, None) => std::future::pending().await,
         }
     }

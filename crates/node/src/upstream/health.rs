@@ -100,7 +100,7 @@ impl Health {
         let turn = same.is_none().then_some(Turn::Down);
         self.trouble = Some(Trouble {
             kind: fault.kind(),
-            words: fault.to_string(),
+            words: words(fault),
             since: same.map_or(unix, |trouble| trouble.since),
         });
         turn
@@ -112,7 +112,7 @@ impl Health {
         self.up_since = None;
         self.trouble = Some(Trouble {
             kind: fault.kind(),
-            words: fault.to_string(),
+            words: words(fault),
             since: unix,
         });
         Turn::Quarantined
@@ -131,6 +131,14 @@ impl Health {
                 .map_or(head, |doubt| head.min(doubt.saturating_sub(1))),
         )
     }
+}
+
+/// The fault in words, which an upstream may have chosen: cut to what a person
+/// reads.
+fn words(fault: &Fault) -> String {
+    let mut words = fault.to_string();
+    words.truncate(words.floor_char_boundary(defaults::TROUBLE_BYTES));
+    words
 }
 
 /// How long to leave an upstream alone after its `failures`th fault in a row.

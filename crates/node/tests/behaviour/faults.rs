@@ -1,7 +1,8 @@
 //! Upstreams that lie, die, stall, flap, or promise too much; and a store
 //! that is full.
 
-use heliostat_node::UpstreamState;
+use heliostat_core::Change;
+use heliostat_node::{Notice, UpstreamState};
 
 use super::*;
 use crate::toy::{chain, forked, grow};
@@ -145,7 +146,7 @@ async fn a_head_that_is_claimed_too_high_stops_nobody() {
 
     // Alone, it is followed as far as it delivers.
     let boaster = Node::new(chain(100));
-    boaster.script().boast = 1_000;
+    boaster.script().boast = u64::MAX - 200;
     let running = follow(&[&boaster], &MapReplica::new());
     running
         .until("as far as it goes", |now| now.height() == Some(99))
@@ -201,4 +202,24 @@ async fn a_full_store_is_waited_for_and_told() {
     );
     running.at(&node).await;
     assert_eq!(running.upstreams.status()[0].failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_was_lost_is_told_to_subscribers() {
+    let node = Node::new(chain(50));
+    let replica = MapReplica::new();
+    let running = follow(&[&node], &replica);
+    running.at(&node).await;
+    let mut changes = running.follower.changes().subscribe();
+    replica.stored().lost_replies = 1;
+    node.set(forked(&node.blocks(), 5, 6, 1));
+    running.at(&node).await;
+    let kept = node.blocks()[44].link;
+    assert_eq!(
+        changes.next().await,
+        Some(Notice::Change(Change::Rewind(kept)))
+    );
+    let tip = Change::Extend(replica.link().unwrap());
+    assert_eq!(changes.next().await, Some(Notice::Change(tip)));
+    assert_eq!(replica.stored().commits.len(), 2, "it was not done twice");
 }

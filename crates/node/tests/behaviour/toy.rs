@@ -315,6 +315,9 @@ pub struct Stored {
     pub delay: Duration,
     /// The next commits fail: the disk is full.
     pub full: usize,
+    /// The next commits are done, and then the store goes away before it says
+    /// so.
+    pub lost_replies: usize,
     /// Every commit: what was kept, how many were appended, and the hint.
     pub commits: Vec<(Option<u64>, usize, bool)>,
 }
@@ -393,7 +396,7 @@ impl Replica<Rules> for MapReplica {
         let before = stored.tip(u64::MAX).weight;
         stored.commits.push((keep, items.len(), caught_up));
         for block in items {
-            let parent = stored.tip(u64::MAX).link;
+            let parent = stored.blocks.values().next_back().map(|block| block.link);
             assert_eq!(
                 block.link.parent,
                 parent.map_or(Id::default(), |link| link.id)
@@ -403,6 +406,13 @@ impl Replica<Rules> for MapReplica {
         }
         assert!(before <= stored.tip(u64::MAX).weight);
         assert_eq!(stored.tip(u64::MAX), *tip, "the items end at the tip");
+        if stored.lost_replies > 0 {
+            stored.lost_replies -= 1;
+            return Err(StoreError::Unavailable {
+                store: "toy".to_owned(),
+                reason: "connection lost".to_owned(),
+            });
+        }
         Ok(())
     }
 }
