@@ -36,6 +36,14 @@
 //! | | **16 KiB** | 228 | **46** | **2.0** | **176** |
 //! | | 64 KiB | 207 | 25 | 2.9 | 263 |
 
+//!
+//! What the engine adds, by `examples/read_cost.rs` (same machine, load 3.4,
+//! debug build of our own code): a positioned read of 512 KiB from a plain
+//! file 20 µs; [`Store::get`] 66 µs, a snapshot and `get` 70 µs, 65 µs with
+//! eight tasks at once; of these, the hop to a thread that may block 5 µs and
+//! the snapshot itself 2 µs; a 40-byte value 7 µs. The rest is one system call
+//! for each page.
+
 mod fault;
 mod lock;
 mod read;

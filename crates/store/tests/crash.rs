@@ -1,6 +1,11 @@
 //! `kill -9` in the middle of commits: what was acknowledged is there, and
 //! nothing is there by half.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the whole file is a test, its helpers included"
+)]
+
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},

@@ -1,5 +1,10 @@
 //! What is particular to the engine on a server.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the whole file is a test, its helpers included"
+)]
+
 use std::sync::Arc;
 
 use heliostat_store::{

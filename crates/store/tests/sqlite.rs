@@ -1,5 +1,10 @@
 //! What is particular to the engine in one file.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the whole file is a test, its helpers included"
+)]
+
 use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},

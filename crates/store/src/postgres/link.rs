@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, fmt, time::Duration};
 
+use deadpool_postgres::ClientWrapper as Session;
 use tokio_postgres::{
-    Client, Config, NoTls,
+    Config, NoTls,
     config::{Host, SslMode},
 };
 
@@ -116,12 +117,12 @@ impl Link {
         })
     }
 
-    /// A session of one's own. Its task ends when the client is dropped.
-    pub(super) async fn connect(&self) -> Result<Client, StoreError> {
+    /// A session of one's own. Its task ends when the session is dropped.
+    pub(super) async fn connect(&self) -> Result<Session, StoreError> {
         let connected = self.config.connect(NoTls).await;
         let (client, connection) = connected.map_err(|error| self.fault(&error))?;
         let name = self.name.clone();
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(
                     store = name,
@@ -130,7 +131,7 @@ impl Link {
                 );
             }
         });
-        Ok(client)
+        Ok(Session::new(client, task))
     }
 
     pub(super) fn statements(&self, table: Table) -> Result<&Statements, StoreError> {

@@ -1,5 +1,6 @@
 //! The layout on the server, its versions and their migrations.
 
+use deadpool_postgres::ClientWrapper as Session;
 use tokio_postgres::{Client, error::SqlState};
 
 use super::link::Link;
@@ -18,11 +19,15 @@ const MIGRATIONS: &[&str] = &[
 
 /// Brings the schema to this release's version, creates missing tables, and
 /// begins the next term, all in one transaction. Gives the term.
-pub(super) async fn prepare(link: &Link, client: &mut Client) -> Result<i64, StoreError> {
+pub(super) async fn prepare(link: &Link, client: &mut Session) -> Result<i64, StoreError> {
     migrate(link, client, MIGRATIONS).await
 }
 
-async fn migrate(link: &Link, client: &mut Client, migrations: &[&str]) -> Result<i64, StoreError> {
+async fn migrate(
+    link: &Link,
+    client: &mut Session,
+    migrations: &[&str],
+) -> Result<i64, StoreError> {
     let fault = |error| link.fault(&error);
     let (schema, newest) = (&link.schema, migrations.len());
     let exists = client
@@ -42,7 +47,7 @@ async fn migrate(link: &Link, client: &mut Client, migrations: &[&str]) -> Resul
         .await
         .map_err(fault)?;
     let found = match known.get::<_, bool>(0) {
-        true => version(link, &work).await?,
+        true => version(link, &*work).await?,
         false => 0,
     };
     let Some(steps) = migrations.get(found..) else {

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use deadpool_postgres::ClientWrapper as Session;
 use tokio::time;
 use tokio_postgres::{
-    Client, Error,
+    Error,
     binary_copy::BinaryCopyInWriter,
     types::{ToSql, Type},
 };
@@ -34,7 +35,7 @@ const STAGE: &str = "CREATE TEMP TABLE IF NOT EXISTS heliostat_stage (k bytea, v
 /// that lost the one has lost the other, and can commit nothing.
 pub(super) struct Writer {
     link: Arc<Link>,
-    session: Client,
+    session: Session,
     /// Which writer this is; another number on the server means that another
     /// process wrote since.
     term: i64,
@@ -123,7 +124,7 @@ impl Writer {
 }
 
 /// A new session that holds the writer's lock.
-async fn locked(link: &Link) -> Result<Client, StoreError> {
+async fn locked(link: &Link) -> Result<Session, StoreError> {
     let session = link.connect().await?;
     let fault = |error| link.fault(&error);
     // A server set up for speed could acknowledge what power loss undoes.
@@ -159,13 +160,15 @@ fn lock_key(schema: &str) -> i64 {
     hash.cast_signed()
 }
 
-async fn apply(session: &Client, on: &Statements, effect: &Effect<'_>) -> Result<(), Error> {
+async fn apply(session: &Session, on: &Statements, effect: &Effect<'_>) -> Result<(), Error> {
     for range in &effect.ranges {
         let ends: [&(dyn ToSql + Sync); 2] = [&&range.start[..], &&range.end[..]];
-        session.execute(&on.delete_range, &ends).await?;
+        let statement = session.prepare_cached(&on.delete_range).await?;
+        session.execute(&statement, &ends).await?;
     }
     for keys in effect.deleted().chunks(POSTGRES_DELETE_KEYS) {
-        session.execute(&on.delete, &[&keys]).await?;
+        let statement = session.prepare_cached(&on.delete).await?;
+        session.execute(&statement, &[&keys]).await?;
     }
     let (keys, values) = effect.put();
     let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
@@ -173,8 +176,9 @@ async fn apply(session: &Client, on: &Statements, effect: &Effect<'_>) -> Result
     };
     let bytes: usize = keys.iter().chain(&values).map(|part| part.len()).sum();
     if keys.len() < POSTGRES_COPY_ROWS && bytes < POSTGRES_COPY_BYTES {
+        let statement = session.prepare_cached(&on.put).await?;
         return session
-            .execute(&on.put, &[&keys, &values])
+            .execute(&statement, &[&keys, &values])
             .await
             .map(|_| ());
     }
@@ -193,7 +197,7 @@ async fn apply(session: &Client, on: &Statements, effect: &Effect<'_>) -> Result
     session.execute(&on.unstage, &[]).await.map(|_| ())
 }
 
-async fn copy(session: &Client, to: &str, keys: &[&[u8]], values: &[&[u8]]) -> Result<(), Error> {
+async fn copy(session: &Session, to: &str, keys: &[&[u8]], values: &[&[u8]]) -> Result<(), Error> {
     let sink = session.copy_in::<_, Bytes>(to).await?;
     let writer = BinaryCopyInWriter::new(sink, &[Type::BYTEA, Type::BYTEA]);
     let mut writer = std::pin::pin!(writer);
