@@ -41,8 +41,9 @@ async fn plain(node: &Arc<Node>) -> Duration {
         items.push(Rules.extend(&mut tip, checked).expect("it is linked"));
         if items.len() == 1_000 {
             let batch = std::mem::take(&mut items);
-            let committed = replica.commit(None, batch, &replica_tip(&tip), false);
-            committed.await.expect("it is stored");
+            let end = replica_tip(&tip);
+            let committed = replica.commit(None, batch, &end, false).await;
+            committed.expect("it is stored");
         }
     }
     start.elapsed()

@@ -192,7 +192,9 @@ impl Node {
 
     /// Reads or changes the script without telling anybody.
     pub fn script(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap()
+        self.script
+            .lock()
+            .expect("no test panics while it holds it")
     }
 
     /// From now on it has these blocks.
@@ -328,7 +330,7 @@ impl MapReplica {
     }
 
     pub fn stored(&self) -> MutexGuard<'_, Stored> {
-        self.inner.lock().unwrap()
+        self.inner.lock().expect("no test panics while it holds it")
     }
 
     pub fn blocks(&self) -> Vec<Block> {
