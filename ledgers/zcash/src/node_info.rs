@@ -1,7 +1,7 @@
 //! What a node says of itself: getblockchaininfo and getinfo, as zebrad and
 //! zcashd give them.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use heliostat_core::Id;
 use serde::Deserialize;
@@ -71,7 +71,7 @@ pub struct ChainInfo {
     pub estimated_height: Option<u64>,
     /// Blocks over estimated height; zebrad says 1 on regtest.
     pub verification_progress: Option<f64>,
-    /// The upgrades by height.
+    /// The upgrades by height; of those at one height, in the node's order.
     pub upgrades: Vec<Upgrade>,
     /// The consensus branch id at the tip, eight hex digits.
     pub tip_branch: String,
@@ -117,9 +117,41 @@ struct RawChainInfo {
     #[serde(default)]
     verificationprogress: Option<f64>,
     #[serde(default)]
-    upgrades: BTreeMap<String, RawUpgrade>,
+    upgrades: RawUpgrades,
     #[serde(default)]
     consensus: RawConsensus,
+}
+
+/// The upgrades in the order the node lists them in: on regtest most are at
+/// the same height.
+#[derive(Default)]
+struct RawUpgrades(Vec<(String, RawUpgrade)>);
+
+impl<'de> Deserialize<'de> for RawUpgrades {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> serde::de::Visitor<'de> for InOrder {
+            type Value = RawUpgrades;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of upgrades by branch id")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<RawUpgrades, A::Error> {
+                let mut upgrades = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    upgrades.push(entry);
+                }
+                Ok(RawUpgrades(upgrades))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
 }
 
 #[derive(Deserialize)]
@@ -151,7 +183,7 @@ impl<'de> Deserialize<'de> for ChainInfo {
             height: raw.activationheight,
             status: raw.status,
         };
-        let mut upgrades: Vec<Upgrade> = raw.upgrades.into_iter().map(upgrade).collect();
+        let mut upgrades: Vec<Upgrade> = raw.upgrades.0.into_iter().map(upgrade).collect();
         upgrades.sort_by_key(|upgrade| upgrade.height);
         Ok(Self {
             chain: raw.chain,
@@ -242,6 +274,19 @@ mod tests {
             serde_json::from_value::<ChainInfo>(json!({ "blocks": 7, "bestblockhash": "x" }))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn upgrades_at_one_height_stay_in_the_nodes_order() {
+        let reply = r#"{ "blocks": 0, "bestblockhash":
+            "0000000000000000000000000000000000000000000000000000000000000000", "upgrades": {
+            "c2d6d0b4": { "name": "NU5", "activationheight": 2, "status": "pending" },
+            "f5b9230b": { "name": "Heartwood", "activationheight": 1, "status": "pending" },
+            "76b809bb": { "name": "Sapling", "activationheight": 1, "status": "pending" } } }"#;
+        let info: ChainInfo = serde_json::from_str(reply).unwrap();
+        let names: Vec<_> = info.upgrades.iter().map(|upgrade| &*upgrade.name).collect();
+        assert_eq!(names, ["Heartwood", "Sapling", "NU5"]);
+        assert_eq!(info.next_upgrade().unwrap().name, "Heartwood");
     }
 
     #[test]

@@ -107,11 +107,9 @@ struct Inner {
 
 impl fmt::Debug for Rpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = f
-            .debug_struct("Rpc")
+        f.debug_struct("Rpc")
             .field("address", &self.address())
-            .finish_non_exhaustive();
-        shown
+            .finish_non_exhaustive()
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) enum Trouble {
 
 /// How requests get to the node.
 pub(super) enum Transport {
-    Plain(Client<HttpConnector, Full<Bytes>>, Uri),
+    Plain(Box<Client<HttpConnector, Full<Bytes>>>, Uri),
     Tls(reqwest::Client, reqwest::Url),
 }
 
@@ -72,7 +72,7 @@ impl Transport {
             .pool_idle_timeout(defaults::POOL_IDLE)
             .pool_max_idle_per_host(limits.in_flight)
             .build(connector);
-        Ok(Self::Plain(client, uri))
+        Ok(Self::Plain(Box::new(client), uri))
     }
 
     /// Sends a request and reads the reply, which may have `cap` bytes and may
@@ -168,10 +168,8 @@ where
             continue;
         }
         if rest.is_empty() {
-            rest.reserve(announced.clamp(
-                first.len() + data.len(),
-                defaults::FIRST_RESERVE.max(first.len() + data.len()),
-            ));
+            let here = first.len() + data.len();
+            rest.reserve(here.max(announced.min(defaults::FIRST_RESERVE)));
             rest.extend_from_slice(&first);
             first = Bytes::new();
         }
