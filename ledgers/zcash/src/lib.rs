@@ -15,9 +15,11 @@
 //! | [`frames`] | runs of wire frames, as slices of stored chunks |
 //! | [`filter`] | the field skipper: other pools, nullifiers |
 //! | [`range`] | GetBlockRange and GetBlockRangeNullifiers |
+//! | [`audit`](mod@audit) | `heliostat verify`: the store proven again from its bytes |
 //! | [`api`] | the other methods, health, reflection; the whole as routes |
 
 pub mod api;
+pub mod audit;
 pub mod chunk;
 pub mod credentials;
 pub mod defaults;

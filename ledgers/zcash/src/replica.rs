@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`ZcashReplica`] | the node's [`Replica`]: verified blocks in, chain state for the verifier out |
 //! | [`BlockLog`] | the layout: chunks, proofs and ids in one atomic batch per commit |
+//! | `plan` | one commit worked out |
 //! | `merge` | keeps the number of small chunks at the tip low |
 //! | `state`, `join` | the rows of `meta` |
 //! | [`defaults`] | every limit, with its reason |
@@ -15,6 +16,7 @@ pub mod defaults;
 mod join;
 mod log;
 mod merge;
+mod plan;
 pub(crate) mod state;
 
 pub use log::{BlockLog, NewBlock};
@@ -173,7 +175,12 @@ impl ZcashReplica {
     async fn rebuild(&self, view: &View, height: u64) -> Result<Tip, StoreError> {
         let (record, _) = required(view.record(height).await, height)?;
         let floor = view.floor().unwrap_or(height);
-        let wanted = (height + 1).saturating_sub(CONTEXT_HEADERS as u64);
+        // Without proof-of-work no rule looks back further than the parent.
+        let context = match self.network.has_proof_of_work() {
+            true => CONTEXT_HEADERS as u64,
+            false => 1,
+        };
+        let wanted = (height + 1).saturating_sub(context);
         let mut headers = self.headers_before(floor, wanted);
         headers.extend(headers_of(view, wanted.max(floor), height).await?);
         let [sapling, orchard, ironwood] = record.sizes;

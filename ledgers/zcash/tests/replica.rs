@@ -1,6 +1,8 @@
 //! The replica and the range calls through their public surface: against a
 //! naive model, on memory and on SQLite, over real gRPC, and with real blocks.
 
+#[path = "replica/audit.rs"]
+mod audit;
 #[path = "replica/blocks.rs"]
 mod blocks;
 #[path = "replica/counting.rs"]

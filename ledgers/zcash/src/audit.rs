@@ -1,0 +1,327 @@
+//! `heliostat verify`: proving the replica again from the bytes on disk.
+//!
+//! What each check proves:
+//!
+//! | check | proves |
+//! |---|---|
+//! | header hash, link, proof-of-work, `nBits`, time | the chain is the one that was verified, back to genesis or the join point |
+//! | Merkle root over the stored txids | the txids are those of the block |
+//! | counted tree sizes | commitments add up from block to block |
+//! | checksums of the compact blocks | they are the bytes made when the block was verified (the raw block is not kept, so no hash covers them) |
+//! | shielded = filter(full) | both projections say the same |
+//! | `ids` | every block is found by its hash, and nothing else is |
+//!
+//! The content of compact blocks beyond txids and counts rests on checksums;
+//! [`deep`] compares it with the raw block read again from a node.
+
+mod block;
+
+pub use block::deep;
+
+use heliostat_core::Id;
+use heliostat_node::Replica as _;
+use heliostat_store::{Direction, Snapshot, StoreError};
+use heliostat_zcash_verifier::Tip;
+use serde::Serialize;
+
+use crate::{
+    chunk::{
+        CHUNKS, ChunkInfo, FULL, Frames, IDS, PROOFS, ProofPage, RECORDS, Records, SHIELDED,
+        Stored, key, page_of,
+    },
+    replica::{ZcashReplica, state},
+    view::{Chunks, Index, corrupt, load_chunks},
+};
+
+/// Problems described one by one; more are only counted.
+pub const MOST_PROBLEMS: usize = 1000;
+
+/// Rows of `ids` read at a time.
+const IDS_AT_ONCE: usize = 4096;
+
+/// Something that is not as it was verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The block it is about, where there is one.
+    pub height: Option<u64>,
+    /// A name that does not change between releases: a rule of the verifier
+    /// (`zcash.…`), or `store.…` for what lies beside the header.
+    pub rule: String,
+    /// In one sentence.
+    pub words: String,
+}
+
+impl Problem {
+    fn at(height: u64, rule: &str, words: impl Into<String>) -> Self {
+        Self {
+            height: Some(height),
+            rule: rule.to_owned(),
+            words: words.into(),
+        }
+    }
+}
+
+/// What an audit found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The first height looked at.
+    pub first: Option<u64>,
+    /// The last height looked at.
+    pub last: Option<u64>,
+    /// Blocks looked at.
+    pub blocks: u64,
+    /// Blocks whose tree sizes are a node's word, because their transactions
+    /// could not be read in full; they are `relayed`.
+    pub on_word: u64,
+    /// The first [`MOST_PROBLEMS`] problems.
+    pub problems: Vec<Problem>,
+    /// All problems.
+    pub problem_count: u64,
+    /// The chain was rewound below what had been looked at: run it again.
+    pub interrupted: bool,
+}
+
+impl Report {
+    /// Whether all of the replica was looked at and nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.problem_count == 0 && !self.interrupted
+    }
+
+    fn add(&mut self, problem: Problem) {
+        self.problem_count += 1;
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// A chunk with its proofs, read from the store in one snapshot.
+struct Loaded {
+    info: ChunkInfo,
+    /// `None` where a blob is missing or damaged; said in the report.
+    stored: Option<Stored>,
+    pages: Vec<ProofPage>,
+    /// The height each block's id leads to.
+    ids: Vec<Option<u64>>,
+    damage: Vec<Problem>,
+}
+
+/// Looks at every block of a replica, past all caches. `progress` is told the
+/// height reached and the last one, once per chunk. The writer may go on; what
+/// it adds meanwhile is looked at too.
+///
+/// Damage is in the report; an error means the store could not be read at all.
+pub async fn audit(
+    replica: &ZcashReplica,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    let store = &replica.shared().store;
+    let start = current(&*store.snapshot().await?).await?;
+    let Some(floor) = start.floor() else {
+        return Ok(report);
+    };
+    report.first = Some(floor);
+    let mut next = floor;
+    let mut tip = Some(replica.root()?);
+    loop {
+        let snapshot = store.snapshot().await?;
+        let state = state::read(&*snapshot).await?.unwrap_or_default();
+        if next > floor && state.touched(start.epoch, next - 1) {
+            report.interrupted = true;
+            break;
+        }
+        let Some(info) = chunk_at(&*snapshot, next).await? else {
+            break;
+        };
+        let loaded = load(&*snapshot, info).await?;
+        drop(snapshot);
+        let checked = check(loaded, tip, next).await;
+        checked
+            .problems
+            .into_iter()
+            .for_each(|problem| report.add(problem));
+        let end = checked.end;
+        report.on_word += checked.on_word;
+        report.blocks += end - next + 1;
+        report.last = Some(end);
+        progress(end, start.tip().map_or(end, |tip| tip.height.max(end)));
+        next = end + 1;
+        tip = match checked.tip {
+            Some(tip) => Some(tip),
+            // Behind the damage the thread is taken up again, if it can be.
+            None => replica.tip_at(end).await.ok(),
+        };
+    }
+    if !report.interrupted {
+        surplus_ids(&*store.snapshot().await?, &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// The index as the store has it.
+async fn current(snapshot: &dyn Snapshot) -> Result<Index, StoreError> {
+    let chunks = load_chunks(snapshot, &Chunks::default()).await?;
+    let state = state::read(snapshot).await?.unwrap_or_default();
+    Ok(Index { chunks, ..state })
+}
+
+/// The chunk that holds a height.
+async fn chunk_at(snapshot: &dyn Snapshot, height: u64) -> Result<Option<ChunkInfo>, StoreError> {
+    let mut above = key(height).to_vec();
+    above.push(0);
+    let rows = snapshot
+        .range(CHUNKS, Vec::new()..above, Direction::Backward, 1)
+        .await?;
+    let Some((key, value)) = rows.first() else {
+        return Ok(None);
+    };
+    let chunk = ChunkInfo::decode(key, value).map_err(corrupt)?;
+    Ok(Some(chunk).filter(|chunk| chunk.holds(height)))
+}
+
+async fn load(snapshot: &dyn Snapshot, info: ChunkInfo) -> Result<Loaded, StoreError> {
+    let mut damage = Vec::new();
+    let at = key(info.first);
+    let mut blobs = Vec::new();
+    for table in [FULL, SHIELDED, RECORDS] {
+        blobs.push(snapshot.get(table, &at).await?);
+    }
+    let mut damaged =
+        |broken: String| damage.push(Problem::at(info.first, "store.damaged", broken));
+    let missing = || "a row is missing".to_owned();
+    let mut blobs = blobs.into_iter().map(|blob| blob.ok_or_else(missing));
+    let mut blob = || blobs.next().unwrap_or_else(|| Err(missing()));
+    let full = blob().and_then(Frames::decode).map_err(&mut damaged).ok();
+    let shielded = blob().and_then(Frames::decode).map_err(&mut damaged).ok();
+    let records = blob().and_then(Records::decode).map_err(&mut damaged).ok();
+    let fits = |count: usize, last: Id| count == info.count as usize && last == info.last.id;
+    let stored = match (full, shielded, records) {
+        (Some(full), Some(shielded), Some(records)) => {
+            let same = fits(full.count(), full.last)
+                && fits(shielded.count(), shielded.last)
+                && fits(records.count(), records.last);
+            if !same {
+                damaged("its rows are of different blocks".into());
+            }
+            same.then_some(Stored {
+                full,
+                shielded,
+                records,
+            })
+        }
+        _ => None,
+    };
+    let mut pages = Vec::new();
+    let mut page = page_of(info.first);
+    while page <= info.last.height {
+        let row = snapshot.get(PROOFS, &key(page)).await?;
+        let row = row.ok_or_else(|| "a row of proofs is missing".to_owned());
+        match row.and_then(ProofPage::decode) {
+            Ok(proofs) => pages.push(proofs),
+            Err(broken) => damage.push(Problem::at(page, "store.damaged", broken)),
+        }
+        page = page_of(page) + crate::replica::defaults::PROOF_PAGE;
+    }
+    let mut ids = Vec::new();
+    for record in stored
+        .iter()
+        .flat_map(|stored| (0..).map_while(|index| stored.records.get(index)))
+    {
+        let height = snapshot.get(IDS, &record.id.0).await?;
+        let height = height.and_then(|value| <[u8; 8]>::try_from(&value[..]).ok());
+        ids.push(height.map(u64::from_be_bytes));
+    }
+    Ok(Loaded {
+        info,
+        stored,
+        pages,
+        ids,
+        damage,
+    })
+}
+
+/// What checking a chunk gave.
+struct Checked {
+    /// The last block looked at.
+    end: u64,
+    /// The verifier's tip after it; `None` when it was lost on the way.
+    tip: Option<Tip>,
+    problems: Vec<Problem>,
+    on_word: u64,
+}
+
+/// Checks the blocks of a chunk from `next` on, off the runtime: the proof of
+/// work alone takes longer than anything else may hold a thread.
+async fn check(loaded: Loaded, tip: Option<Tip>, next: u64) -> Checked {
+    tokio::task::spawn_blocking(move || check_now(loaded, tip, next))
+        .await
+        .expect("checking does not panic, and is never aborted because nobody holds its handle")
+}
+
+/// Stops at the block where the tip is lost, so that the next call goes on
+/// behind it.
+fn check_now(loaded: Loaded, tip: Option<Tip>, next: u64) -> Checked {
+    let end = loaded.info.last.height;
+    let mut checked = Checked {
+        end,
+        tip,
+        problems: loaded.damage,
+        on_word: 0,
+    };
+    let Some(stored) = loaded.stored else {
+        checked.tip = None;
+        return checked;
+    };
+    if checked.tip.is_none() {
+        let words = format!("blocks {next} to {end} cannot be tied to what lies below");
+        checked
+            .problems
+            .push(Problem::at(next, "store.chain", words));
+    }
+    for height in next..=end {
+        let index = (height - loaded.info.first) as usize;
+        if loaded.ids.get(index) != Some(&Some(height)) {
+            let words = "its hash does not lead to it";
+            checked
+                .problems
+                .push(Problem::at(height, "store.ids", words));
+        }
+        let proof = loaded.pages.iter().find_map(|page| page.get(height));
+        let seen = block::look(&stored, index, height, proof, checked.tip.as_mut());
+        checked.problems.extend(seen.problems);
+        checked.on_word += u64::from(seen.on_word);
+        if seen.lost && checked.tip.take().is_some() {
+            checked.end = height;
+            break;
+        }
+    }
+    checked
+}
+
+/// Every block's id is known to be there; whatever is more is too much.
+async fn surplus_ids(snapshot: &dyn Snapshot, report: &mut Report) -> Result<(), StoreError> {
+    let chunks = current(snapshot).await?.chunks;
+    let blocks: u64 = chunks.forward().map(|chunk| u64::from(chunk.count)).sum();
+    let mut from = Vec::new();
+    let mut rows = 0u64;
+    loop {
+        let page = snapshot
+            .range(IDS, from..vec![0xff; 33], Direction::Forward, IDS_AT_ONCE)
+            .await?;
+        rows += page.len() as u64;
+        let Some((last, _)) = page.last() else {
+            break;
+        };
+        from = last.to_vec();
+        from.push(0);
+    }
+    if rows > blocks {
+        report.add(Problem {
+            height: None,
+            rule: "store.ids".into(),
+            words: format!("{rows} block hashes are listed for {blocks} blocks"),
+        });
+    }
+    Ok(())
+}
