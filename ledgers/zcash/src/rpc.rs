@@ -3,9 +3,10 @@
 //! JSON-RPC 1.0 over HTTP POST, as zcashd and zebrad speak it. Every reply is
 //! bounded in bytes while it is read, and every call in time; connections are
 //! kept and used by many calls at once. A plain `http` address goes through
-//! hyper's client directly, which costs this process about two thirds of what
-//! reqwest does per call (`examples/rpc_cost.rs` measures it); `https` goes
-//! through reqwest and rustls.
+//! hyper's client directly, `https` through reqwest and rustls. Measured on
+//! two busy cores with blocks of 1.9 KB: 8 to 9 µs of processor time a raw
+//! block this way, 22 µs with reqwest, serde and a plain hex decoder
+//! (`examples/rpc_cost.rs`).
 //!
 //! | module | what it holds |
 //! |---|---|
