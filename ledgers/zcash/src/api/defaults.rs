@@ -75,10 +75,9 @@ pub const SUBTREE_LISTS_KEPT: usize = 16;
 /// 2^16 leaves.
 pub const MAX_SUBTREES: usize = 1 << 16;
 
-/// How long node facts (chain name, upgrades, build) may be old before
-/// `GetLightdInfo` asks again. Only an upgrade of the node or the network
-/// changes them.
-pub const NODE_FACTS_MAX_AGE: Duration = Duration::from_secs(30);
+/// How long a node that was not asked yet may take to say what it is. Longer
+/// than a healthy one needs under load, and a wallet still waits for it.
+pub const FACTS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest pause a `Ping` may ask for; it holds a task for that long.
 pub const MAX_PING: Duration = Duration::from_secs(60);

@@ -1,161 +1,79 @@
-//! `GetLightdInfo`, and the node's facts it is made from.
+//! `GetLightdInfo`, from what the nodes said of themselves when their heads
+//! were last asked for.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
+use heliostat_core::Source as _;
 use heliostat_zcash_proto::{LightdInfo, PROTOCOL_VERSION};
-use serde::Deserialize;
-use serde_json::json;
-use tokio::{sync::Mutex, time::Instant};
-use tonic::{Code, Status};
+use tokio::time::timeout;
+use tonic::Status;
 
-use super::{Service, defaults::NODE_FACTS_MAX_AGE, upstream::Refusal};
+use super::{
+    Service,
+    defaults::FACTS_PATIENCE,
+    upstream::{NO_UPSTREAM, words},
+};
+use crate::node_info::NodeInfo;
 
 /// The consensus branch id of the Sapling upgrade.
 const SAPLING_BRANCH: &str = "76b809bb";
 
-/// What is read of `getblockchaininfo`.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-struct ChainInfo {
-    chain: String,
-    upgrades: HashMap<String, Upgrade>,
-    consensus: Consensus,
-    estimatedheight: u64,
-}
-
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-struct Upgrade {
-    name: String,
-    activationheight: u64,
-    status: String,
-}
-
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-struct Consensus {
-    chaintip: String,
-}
-
-/// What is read of `getinfo`.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-struct NodeInfo {
-    build: String,
-    subversion: String,
-}
-
-#[derive(Clone)]
-struct Facts {
-    chain: ChainInfo,
-    node: NodeInfo,
-    read: Instant,
-}
-
-/// The node's facts, as last read.
-#[derive(Default)]
-pub(super) struct NodeFacts(Mutex<Option<Facts>>);
-
 impl Service {
     /// Answers `GetLightdInfo`.
     pub(super) async fn lightd_info(&self) -> Result<LightdInfo, Status> {
-        let Facts { chain, node, .. } = self.facts("GetLightdInfo").await?;
-        let upgrade = next_upgrade(&chain);
-        let sapling = chain.upgrades.get(SAPLING_BRANCH);
+        let tip = self.tip("GetLightdInfo")?;
+        let facts = self.facts("GetLightdInfo", tip.height).await?;
+        let (chain, software) = (&facts.chain, &facts.software);
+        let mut upgrades = chain.upgrades.iter();
+        let sapling = upgrades.find(|upgrade| upgrade.branch == SAPLING_BRANCH);
+        let next = chain.next_upgrade();
         Ok(LightdInfo {
             version: concat!("v", env!("CARGO_PKG_VERSION")).into(),
             vendor: "Heliostat".into(),
             taddr_support: true,
-            // Regtest has no entry when Sapling is active from the start.
-            sapling_activation_height: sapling.map_or(0, |sapling| sapling.activationheight),
-            consensus_branch_id: chain.consensus.chaintip.clone(),
-            block_height: self.tip("GetLightdInfo")?.height,
-            estimated_height: chain.estimatedheight,
-            zcashd_build: node.build,
-            zcashd_subversion: node.subversion,
-            donation_address: self.settings.donation_address.clone(),
-            upgrade_name: upgrade.name,
-            upgrade_height: upgrade.activationheight,
-            lightwallet_protocol_version: PROTOCOL_VERSION.into(),
-            chain_name: chain.chain,
+            chain_name: chain.chain.clone(),
+            // Nodes that have no such upgrade had Sapling from the start.
+            sapling_activation_height: sapling.map_or(0, |sapling| sapling.height),
+            consensus_branch_id: chain.tip_branch.clone(),
+            block_height: tip.height,
             git_commit: option_env!("HELIOSTAT_GIT_COMMIT")
                 .unwrap_or_default()
                 .into(),
             branch: String::new(),
             build_date: String::new(),
             build_user: String::new(),
+            estimated_height: chain.estimated_height.unwrap_or(0),
+            zcashd_build: software.build.clone(),
+            zcashd_subversion: software.subversion.clone(),
+            donation_address: self.settings.donation_address.clone(),
+            upgrade_name: next.map_or_else(String::new, |next| next.name.clone()),
+            upgrade_height: next.map_or(0, |next| next.height),
+            lightwallet_protocol_version: PROTOCOL_VERSION.into(),
         })
     }
 
     /// The chain's name as the node says it (a regtest zebrad says `test`).
     pub(super) async fn chain_name(&self, method: &str) -> Result<String, Status> {
-        Ok(self.facts(method).await?.chain.chain)
+        Ok(self.facts(method, 0).await?.chain.chain.clone())
     }
 
-    /// The node's facts: from memory, and read again when they are old. Old
-    /// ones serve when no upstream answers.
-    async fn facts(&self, method: &str) -> Result<Facts, Status> {
-        let mut kept = self.facts.0.lock().await;
-        if let Some(facts) = &*kept
-            && facts.read.elapsed() < NODE_FACTS_MAX_AGE
-        {
-            return Ok(facts.clone());
+    /// What a node last said of itself. A follower in this process asks all the
+    /// time; where there is none, what is known falls behind `height`, and is
+    /// asked for here. What is old is better than nothing.
+    async fn facts(&self, method: &str, height: u64) -> Result<Arc<NodeInfo>, Status> {
+        let known = self.nodes.info();
+        if let Some(facts) = known.as_ref().filter(|facts| facts.chain.blocks >= height) {
+            return Ok(Arc::clone(facts));
         }
-        match (self.read_facts().await, &mut *kept) {
-            (Ok(facts), kept) => Ok(kept.insert(facts).clone()),
-            (Err(_), Some(old)) => {
-                // Not again at once: a node that is down answers slowly.
-                old.read = Instant::now();
-                Ok(old.clone())
-            }
-            (Err(refusal), None) => {
-                Err(refusal.status(Code::Internal, &format!("{method} failed: ")))
-            }
-        }
-    }
-
-    async fn read_facts(&self) -> Result<Facts, Refusal> {
-        let unreadable = |error: serde_json::Error| Refusal::Down(error.to_string());
-        let node = self.nodes.ask("getinfo", json!([])).await?;
-        let chain = self.nodes.ask("getblockchaininfo", json!([])).await?;
-        Ok(Facts {
-            node: node.read().map_err(unreadable)?,
-            chain: chain.read().map_err(unreadable)?,
-            read: Instant::now(),
-        })
-    }
-}
-
-/// The pending upgrade that comes first; empty and 0 when none is scheduled.
-fn next_upgrade(chain: &ChainInfo) -> Upgrade {
-    let pending = chain
-        .upgrades
-        .values()
-        .filter(|upgrade| upgrade.status == "pending");
-    pending
-        .min_by_key(|upgrade| upgrade.activationheight)
-        .cloned()
-        .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_upgrade_is_the_pending_one_that_comes_first() {
-        let chain = json!({
-            "chain": "main",
-            "upgrades": {
-                "76b809bb": { "name": "Sapling", "activationheight": 419200, "status": "active" },
-                "00000002": { "name": "Later", "activationheight": 900, "status": "pending" },
-                "00000001": { "name": "Next", "activationheight": 800, "status": "pending" },
-                "00000003": { "name": "Off", "activationheight": 1, "status": "disabled" },
+        let away = match self.nodes.best() {
+            None => NO_UPSTREAM.to_owned(),
+            Some(node) => match timeout(FACTS_PATIENCE, node.source().head()).await {
+                Ok(Ok(_)) => String::new(),
+                Ok(Err(fault)) => words(&node, &fault),
+                Err(_) => format!("upstream {} does not answer", node.name()),
             },
-        });
-        let chain: ChainInfo = serde_json::from_value(chain).expect("written for this");
-        let next = next_upgrade(&chain);
-        assert_eq!((next.name.as_str(), next.activationheight), ("Next", 800));
-        assert_eq!(next_upgrade(&ChainInfo::default()).name, "");
+        };
+        let facts = self.nodes.info().or(known);
+        facts.ok_or_else(|| Status::unavailable(format!("{method}: {away}")))
     }
 }

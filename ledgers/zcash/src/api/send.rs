@@ -11,6 +11,10 @@ use super::{
 };
 use crate::rpc::RpcError;
 
+/// What the RPC client says when it never had a connection to send on; the
+/// tests of this service hold the two together.
+const NO_CONNECTION: &str = "cannot connect (";
+
 /// What became of a write.
 enum Outcome {
     /// The node took it; its reply.
@@ -38,11 +42,21 @@ async fn submit(nodes: &Nodes, transaction: &[u8]) -> Outcome {
     match sent {
         Ok(reply) => Outcome::Taken(reply),
         Err(RpcError::Node { code, message }) => Outcome::Refused { code, message },
-        // The node turned the request away as such: it has not read it.
-        Err(RpcError::Fault(fault @ Fault::Unsupported(_))) => {
+        Err(RpcError::Fault(fault)) if never_arrived(&fault) => {
             Outcome::NotSent(words(&upstream, &fault))
         }
         Err(RpcError::Fault(fault)) => Outcome::Unknown(words(&upstream, &fault)),
+    }
+}
+
+/// Whether the node has certainly not taken the transaction: it turned the
+/// request away (credentials, warming up), or there was no connection. Of
+/// anything else nobody knows.
+fn never_arrived(fault: &Fault) -> bool {
+    match fault {
+        Fault::Unsupported(_) | Fault::Behind(_) => true,
+        Fault::Unreachable(words) => words.contains(NO_CONNECTION),
+        Fault::Wrong(_) => false,
     }
 }
 

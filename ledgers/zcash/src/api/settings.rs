@@ -1,12 +1,14 @@
 //! What an operator can set.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use heliostat_core::Assurance;
 
+use super::defaults::ADDRESS_SCAN_TIMEOUT;
+
 /// Settings of the service. The default is what lightwalletd does, with the
 /// mended behaviour of [`compat_table`](super::compat_table).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The address `GetLightdInfo` names for donations; empty for none.
     pub donation_address: String,
@@ -16,8 +18,22 @@ pub struct Settings {
     /// The lowest grade that is answered, by method name (`GetTreeState`);
     /// below it the method is refused with FAILED_PRECONDITION.
     pub minimum: BTreeMap<String, Assurance>,
+    /// Longest one address history may take.
+    pub address_scan_timeout: Duration,
     /// Where lightwalletd's old behaviour is wanted.
     pub compat: Compat,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            donation_address: String::new(),
+            ping_very_insecure: false,
+            minimum: BTreeMap::new(),
+            address_scan_timeout: ADDRESS_SCAN_TIMEOUT,
+            compat: Compat::default(),
+        }
+    }
 }
 
 /// Switches between lightwalletd's behaviour and a mended one, each an entry

@@ -1,6 +1,6 @@
 //! The transparent address methods: plain calls to an upstream, with bounds.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
 use heliostat_zcash_proto::{
@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 
 use super::{
     Service,
-    defaults::{ADDRESS_SCAN_TIMEOUT, MAX_ADDRESS_SPAN, MAX_ADDRESSES},
+    defaults::{MAX_ADDRESS_SPAN, MAX_ADDRESSES},
     upstream::Refusal,
 };
 
@@ -178,16 +178,17 @@ impl Service {
         self: Arc<Self>,
         wanted: TransparentAddressBlockFilter,
     ) -> Result<impl Stream<Item = Result<RawTransaction, Status>> + Send + 'static, Status> {
-        let deadline = Instant::now() + ADDRESS_SCAN_TIMEOUT;
+        let limit = self.settings.address_scan_timeout;
+        let deadline = Instant::now() + limit;
         let txids = timeout_at(deadline, self.address_txids(wanted)).await;
-        let txids = txids.unwrap_or_else(|_| Err(too_slow()))?;
+        let txids = txids.unwrap_or_else(|_| Err(too_slow(limit)))?;
         let service = self;
         Ok(stream::iter(txids).then(move |txid| {
             let service = Arc::clone(&service);
             async move {
                 let txid = read_txid(&txid)?;
                 let fetched = timeout_at(deadline, service.fetch_transaction(&txid)).await;
-                let fetched = fetched.unwrap_or_else(|_| Err(too_slow()))?;
+                let fetched = fetched.unwrap_or_else(|_| Err(too_slow(limit)))?;
                 Ok(RawTransaction {
                     data: fetched.data.into(),
                     height: fetched.height,
@@ -235,10 +236,10 @@ impl Service {
     }
 }
 
-fn too_slow() -> Status {
+fn too_slow(limit: Duration) -> Status {
     Status::deadline_exceeded(format!(
         "GetTaddressTransactions: not done after {} s; ask for fewer blocks",
-        ADDRESS_SCAN_TIMEOUT.as_secs()
+        limit.as_secs_f32()
     ))
 }
 

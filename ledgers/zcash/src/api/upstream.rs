@@ -9,7 +9,7 @@ use serde_json::Value;
 use tonic::{Code, Status};
 
 use super::{Node, defaults::READ_ATTEMPTS};
-use crate::{rpc::RpcError, source::ZcashSource};
+use crate::{node_info::NodeInfo, rpc::RpcError, source::ZcashSource};
 
 /// The upstreams, asked best first.
 #[derive(Clone)]
@@ -80,6 +80,18 @@ impl Nodes {
     /// The upstream to ask now.
     pub(super) fn best(&self) -> Option<Arc<Node>> {
         self.upstreams.best()
+    }
+
+    /// What a node last said of itself: the one that is followed, or the first
+    /// that said anything.
+    pub(super) fn info(&self) -> Option<Arc<NodeInfo>> {
+        let honest = self
+            .upstreams
+            .all()
+            .iter()
+            .filter(|node| !node.is_quarantined());
+        let first = self.upstreams.serving().into_iter().chain(honest);
+        first.filter_map(|node| node.source().info()).next()
     }
 
     /// Asks a question that changes nothing, of one upstream after the other
