@@ -1,0 +1,161 @@
+//! The command line: what can be asked, and how it ends.
+//!
+//! Data goes to standard output, words for people to standard error.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`zcash`] | the flags of `heliostat zcash` and how they become a configuration |
+//! | [`aliases`] | lightwalletd's flag names and what each of them does here |
+//! | [`exit`] | the exit codes |
+
+pub mod aliases;
+pub mod exit;
+pub mod zcash;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use exit::Failure;
+
+/// A verified light node: run it next to nodes you do not trust, and talk to
+/// it as if it were the node.
+#[derive(Debug, Parser)]
+#[command(name = "heliostat", version, propagate_version = true)]
+#[command(
+    after_help = "Example:\n  heliostat zcash --upstream http://127.0.0.1:8232\n\nExit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not ready."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a Zcash light node without a file
+    #[command(
+        after_help = "Example:\n  heliostat zcash --upstream http://127.0.0.1:8232 --rpc-cookie-file ~/.cache/zebra/.cookie\n\nlightwalletd's flag names are understood too; docs/configuration.md lists them."
+    )]
+    Zcash(zcash::ZcashCommand),
+    /// Run every chain of a configuration file
+    #[command(after_help = "Example:\n  heliostat run --config heliostat.toml")]
+    Run {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Validate the configuration and diagnose every upstream
+    #[command(after_help = "Example:\n  heliostat check --upstream http://127.0.0.1:8232")]
+    Check {
+        /// What to check.
+        #[command(flatten)]
+        target: Target,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a running process does
+    #[command(after_help = "Example:\n  heliostat status --json")]
+    Status {
+        /// The observe address of the process.
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9068")]
+        observe: String,
+        /// Print the JSON document of /status.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prove the replica again from the bytes on disk
+    #[command(
+        after_help = "Example:\n  heliostat verify --deep --upstream http://127.0.0.1:8232\n\nThe store must not be in use by another writing process of a newer release; a running node may go on."
+    )]
+    Verify {
+        /// Whose replica.
+        #[command(flatten)]
+        target: Target,
+        /// Also read every block again from the upstream and compare.
+        #[arg(long)]
+        deep: bool,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show it all on an embedded chain, without a network
+    #[command(after_help = "Example:\n  heliostat demo --once")]
+    Demo(crate::demo::DemoArgs),
+    /// Print the release
+    #[command(after_help = "Example:\n  heliostat version")]
+    Version,
+    /// Print the configuration reference, or the example file
+    #[command(hide = true)]
+    DocsConfig {
+        /// The example file.
+        #[arg(long)]
+        example: bool,
+    },
+}
+
+/// A configuration: a file, or the quick start's own flags.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The configuration file, instead of the flags below.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The flags of `heliostat zcash`.
+    #[command(flatten)]
+    pub zcash: zcash::ZcashArgs,
+}
+
+impl Target {
+    /// The configuration, with an upstream required or not.
+    fn config(self, needs_upstream: bool) -> Result<Config, Failure> {
+        match self.config {
+            Some(file) => Ok(Config::load(&file)?),
+            None => {
+                let (config, notes) = self.zcash.into_config()?;
+                notes.iter().for_each(|note| eprintln!("note: {note}"));
+                match config.validate() {
+                    Err(ConfigError::Value { setting, .. })
+                        if !needs_upstream && setting.ends_with(".upstream") => {}
+                    verdict => verdict?,
+                }
+                Ok(config)
+            }
+        }
+    }
+}
+
+/// Does what was asked; the result is the exit code's reason.
+///
+/// # Errors
+/// Whatever kept it from being done.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Zcash(command) => {
+            let (config, notes) = command.into_config()?;
+            config.validate()?;
+            crate::run::until_stopped(config, &notes)
+        }
+        Command::Run { config } => crate::run::until_stopped(Config::load(&config)?, &[]),
+        Command::Check { target, json } => crate::check::run(target.config(true)?, json),
+        Command::Status { observe, json } => crate::status::run(&observe, json),
+        Command::Verify { target, deep, json } => {
+            crate::verify::run(target.config(deep)?, deep, json)
+        }
+        Command::Demo(args) => crate::run::runtime()?.block_on(crate::demo::run(args)),
+        Command::Version => {
+            println!("heliostat {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Command::DocsConfig { example: false } => {
+            print!("{}", crate::config::document::reference());
+            Ok(())
+        }
+        Command::DocsConfig { example: true } => {
+            print!("{}", crate::config::document::example());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! How a command ends when it did not do what was asked.
+
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+
+/// Why a command ends, which decides its exit code.
+#[derive(Debug)]
+pub enum Failure {
+    /// Code 1: it was tried and failed.
+    Failed(anyhow::Error),
+    /// Code 2: the command line or the configuration makes no sense.
+    Usage(anyhow::Error),
+    /// Code 3: everything is in order, but not ready yet.
+    NotReady(String),
+}
+
+impl Failure {
+    /// A failure in words.
+    pub fn failed(words: impl Into<String>) -> Self {
+        Self::Failed(anyhow::Error::msg(words.into()))
+    }
+
+    /// A usage error in words.
+    pub fn usage(words: impl Into<String>) -> Self {
+        Self::Usage(anyhow::Error::msg(words.into()))
+    }
+
+    /// Tells people, and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            Self::Failed(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(1)
+            }
+            Self::Usage(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(2)
+            }
+            Self::NotReady(why) => {
+                eprintln!("not ready: {why}");
+                ExitCode::from(3)
+            }
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.into())
+    }
+}

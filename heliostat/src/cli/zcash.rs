@@ -1,0 +1,273 @@
+//! The flags of `heliostat zcash`, and how they become a configuration.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use heliostat_observe::logs;
+
+use super::{aliases::ALIASES, exit::Failure};
+use crate::config::{
+    ChainConfig, Config, ZcashConfig,
+    zcash::{Checkpoint, Credentials, NetworkName, RoleName, UpstreamConfig},
+};
+
+/// The name of the chain that a quick start makes.
+pub const CHAIN: &str = "zcash";
+
+/// `heliostat zcash`.
+#[derive(Debug, Args)]
+pub struct ZcashCommand {
+    /// The settings.
+    #[command(flatten)]
+    args: ZcashArgs,
+    /// lightwalletd's configuration file.
+    #[arg(long, hide = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ZcashCommand {
+    /// The configuration, and remarks for the operator.
+    ///
+    /// # Errors
+    /// A flag that is refused, or a combination that makes no sense.
+    pub fn into_config(self) -> Result<(Config, Vec<String>), Failure> {
+        if self.config.is_some() {
+            return Err(refusal("config"));
+        }
+        self.args.into_config()
+    }
+}
+
+/// The quick start's settings. Every one of them is a setting of the file
+/// too; the hidden ones are lightwalletd's.
+#[derive(Debug, Args)]
+pub struct ZcashArgs {
+    /// A node to follow, as http://HOST:PORT; may be repeated
+    #[arg(long, value_name = "URL")]
+    upstream: Vec<String>,
+    /// A node that is only asked which block stands at a height; may be repeated
+    #[arg(long, value_name = "URL")]
+    witness: Vec<String>,
+    /// Where gRPC is served [default: 127.0.0.1:9067]
+    #[arg(long, value_name = "ADDR", alias = "grpc-bind-addr")]
+    listen: Option<String>,
+    /// Where metrics, health and status are served [default: 127.0.0.1:9068]
+    #[arg(long, value_name = "ADDR", alias = "http-bind-addr")]
+    observe: Option<String>,
+    /// sqlite:PATH, postgres://… or memory: [default: a file below the state folder]
+    #[arg(long, value_name = "ADDRESS")]
+    store: Option<String>,
+    /// The network [default: the store's, else the first upstream's]
+    #[arg(long, value_enum)]
+    network: Option<NetworkName>,
+    /// Begin after a block you trust instead of at genesis
+    #[arg(long, value_name = "HEIGHT:HASH[:SIZES]")]
+    checkpoint: Option<Checkpoint>,
+    /// User name for the nodes; also HELIOSTAT_ZCASH_RPCUSER
+    #[arg(long, value_name = "NAME", alias = "rpcuser")]
+    rpc_user: Option<String>,
+    /// Password for the nodes; other users of this machine see flags: prefer a file, or HELIOSTAT_ZCASH_RPCPASSWORD
+    #[arg(long, value_name = "PASSWORD", alias = "rpcpassword")]
+    rpc_password: Option<String>,
+    /// A file whose first line is the password
+    #[arg(long, value_name = "FILE")]
+    rpc_password_file: Option<PathBuf>,
+    /// The node's cookie file; also HELIOSTAT_ZCASH_COOKIE
+    #[arg(long, value_name = "FILE")]
+    rpc_cookie_file: Option<PathBuf>,
+    /// A zcash.conf or zebrad.toml to take credentials from
+    #[arg(long, value_name = "FILE", alias = "zcash-conf-path")]
+    zcash_conf: Option<PathBuf>,
+    /// A unified address shown to wallets for donations
+    #[arg(long, value_name = "ADDRESS")]
+    donation_address: Option<String>,
+    /// off, error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<logs::Level>,
+    /// text or json [default: text; json with --log-file]
+    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
+    log_format: Option<logs::Format>,
+    /// Append events to a file instead of standard error
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+    /// Serve unencrypted connections beyond loopback
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    no_tls_very_insecure: Option<bool>,
+    /// Answer Ping, which lets clients hold tasks here
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    ping_very_insecure: Option<bool>,
+    #[command(flatten)]
+    lightwalletd: LightwalletdArgs,
+}
+
+/// Flags that only lightwalletd has.
+#[derive(Debug, Args)]
+struct LightwalletdArgs {
+    #[arg(long, hide = true)]
+    rpchost: Option<String>,
+    #[arg(long, hide = true)]
+    rpcport: Option<u16>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    no_backend_check: Option<bool>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    redownload: Option<bool>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    nocache: Option<bool>,
+    #[arg(long, hide = true, allow_negative_numbers = true)]
+    sync_from_height: Option<i64>,
+    #[arg(long, hide = true)]
+    data_dir: Option<PathBuf>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    grpc_logging_insecure: Option<bool>,
+    #[arg(long, hide = true)]
+    tls_cert: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    tls_key: Option<PathBuf>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    gen_cert_very_insecure: Option<bool>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    darkside_very_insecure: Option<bool>,
+    #[arg(long, hide = true)]
+    darkside_timeout: Option<u64>,
+}
+
+fn log_format(text: &str) -> Result<logs::Format, String> {
+    match text {
+        "text" => Ok(logs::Format::Text),
+        "json" => Ok(logs::Format::Json),
+        _ => Err("write text or json".to_owned()),
+    }
+}
+
+/// The error for a flag that the alias table refuses.
+fn refusal(flag: &str) -> Failure {
+    let effect = ALIASES
+        .iter()
+        .find(|alias| alias.flag == flag)
+        .map_or("refused", |alias| alias.effect);
+    Failure::usage(format!("--{flag}: {effect}"))
+}
+
+impl LightwalletdArgs {
+    /// Flags whose promise this release cannot keep.
+    fn refuse(&self) -> Result<(), Failure> {
+        let given = [
+            ("tls-cert", self.tls_cert.is_some()),
+            ("tls-key", self.tls_key.is_some()),
+            (
+                "gen-cert-very-insecure",
+                self.gen_cert_very_insecure == Some(true),
+            ),
+            (
+                "darkside-very-insecure",
+                self.darkside_very_insecure == Some(true),
+            ),
+            ("darkside-timeout", self.darkside_timeout.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(refusal(flag)),
+            None => Ok(()),
+        }
+    }
+
+    /// What is accepted but does not do here what it did there.
+    fn notes(&self) -> Vec<String> {
+        [
+            ("no-backend-check", self.no_backend_check),
+            ("grpc-logging-insecure", self.grpc_logging_insecure),
+        ]
+        .iter()
+        .filter(|(_, given)| *given == Some(true))
+        .filter_map(|(flag, _)| ALIASES.iter().find(|alias| alias.flag == *flag))
+        .map(|alias| format!("--{}: {}", alias.flag, alias.effect))
+        .collect()
+    }
+
+    /// The store these flags name.
+    fn store(&self) -> Option<String> {
+        if self.nocache == Some(true) {
+            return Some("memory:".to_owned());
+        }
+        let folder = self.data_dir.as_ref()?;
+        Some(format!("sqlite:{}/{CHAIN}.sqlite", folder.display()))
+    }
+
+    /// The height from which the stored chain is forgotten.
+    fn forget_from(&self) -> Option<u64> {
+        match (self.redownload, self.sync_from_height) {
+            (Some(true), _) => Some(0),
+            (_, Some(height)) => u64::try_from(height).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl ZcashArgs {
+    /// The configuration, and remarks for the operator.
+    ///
+    /// # Errors
+    /// A flag that is refused, or a combination that makes no sense.
+    pub fn into_config(self) -> Result<(Config, Vec<String>), Failure> {
+        self.lightwalletd.refuse()?;
+        let notes = self.lightwalletd.notes();
+        let upstream = self.upstreams()?;
+        let mut config = Config::default();
+        config.store.address = self.store.or_else(|| self.lightwalletd.store());
+        if let Some(observe) = self.observe {
+            config.observe.listen = observe;
+        }
+        config.observe.log_level = self.log_level.unwrap_or_default();
+        let format = match self.log_file {
+            Some(_) => logs::Format::Json,
+            None => logs::Format::Text,
+        };
+        config.observe.log_format = self.log_format.unwrap_or(format);
+        config.observe.log_file = self.log_file;
+        config.door.no_tls_very_insecure = self.no_tls_very_insecure.unwrap_or(false);
+        let mut zcash = ZcashConfig {
+            network: self.network,
+            checkpoint: self.checkpoint,
+            credentials: Credentials {
+                rpc_user: self.rpc_user,
+                rpc_password: self.rpc_password,
+                rpc_password_file: self.rpc_password_file,
+                rpc_cookie_file: self.rpc_cookie_file,
+                zcash_conf: self.zcash_conf,
+            },
+            donation_address: self.donation_address,
+            ping_very_insecure: self.ping_very_insecure.unwrap_or(false),
+            upstream,
+            forget_from: self.lightwalletd.forget_from(),
+            ..ZcashConfig::default()
+        };
+        if let Some(listen) = self.listen {
+            zcash.listen = listen;
+        }
+        let chain = (CHAIN.to_owned(), ChainConfig::Zcash(zcash));
+        config.chain = [chain].into();
+        Ok((config, notes))
+    }
+
+    /// Every node that is named, followed ones first.
+    fn upstreams(&self) -> Result<Vec<UpstreamConfig>, Failure> {
+        let upstream = |url: &String, role| UpstreamConfig {
+            url: url.clone(),
+            role,
+            ..UpstreamConfig::default()
+        };
+        let mut follow = self.upstream.clone();
+        let old = &self.lightwalletd;
+        if old.rpchost.is_some() || old.rpcport.is_some() {
+            let host = old.rpchost.as_deref().unwrap_or("127.0.0.1");
+            let port = old.rpcport.unwrap_or(crate::defaults::ZCASH_RPC_PORT);
+            follow.push(format!("http://{host}:{port}"));
+        }
+        if let (true, Some(file)) = (follow.is_empty(), &self.zcash_conf) {
+            follow.push(crate::zcash::conf_url(file)?);
+        }
+        let follow = follow.iter().map(|url| upstream(url, RoleName::Follow));
+        let witness = self.witness.iter();
+        let witness = witness.map(|url| upstream(url, RoleName::Witness));
+        Ok(follow.chain(witness).collect())
+    }
+}

@@ -1,0 +1,289 @@
+//! The configuration: everything in one TOML file. The quick-start commands
+//! build the same structure from their flags.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`settings`] | every setting with its meaning and default, once |
+//! | [`keys`] | rejects unknown keys, naming the nearest known one |
+//! | [`document`] | `docs/configuration.md` and `heliostat.example.toml`, made from the settings |
+//! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
+
+pub mod document;
+pub mod keys;
+pub mod settings;
+pub mod zcash;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use heliostat_observe::logs;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use zcash::ZcashConfig;
+
+/// Why a configuration cannot be used. All of them exit with code 2.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {reason}; give the file with --config FILE")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// The file is not TOML, or a value has the wrong type.
+    #[error("{path}: {reason}")]
+    Toml {
+        /// The file.
+        path: String,
+        /// Where and why.
+        reason: String,
+    },
+    /// A key that means nothing.
+    #[error("{path}: {reason}")]
+    Key {
+        /// The file.
+        path: String,
+        /// The key, and the one that may have been meant.
+        reason: String,
+    },
+    /// A setting whose value makes no sense.
+    #[error("{setting}: {reason}")]
+    Value {
+        /// The setting, by its key in the file.
+        setting: String,
+        /// What is wrong and how to mend it.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    /// A setting whose value makes no sense.
+    pub fn value(setting: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Value {
+            setting: setting.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Everything a process runs by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Config {
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[observe]`
+    pub observe: ObserveConfig,
+    /// `[door]`
+    pub door: DoorConfig,
+    /// `[chain.NAME]`
+    pub chain: BTreeMap<String, ChainConfig>,
+}
+
+/// Where the replicas live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct StoreConfig {
+    /// `memory:`, `sqlite:PATH` or `postgres://…`; `{chain}` stands for the
+    /// chain's name. Without it, an SQLite file below the state folder.
+    pub address: Option<String>,
+}
+
+/// Metrics, health, status and logs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ObserveConfig {
+    /// Where `/metrics`, `/livez`, `/readyz` and `/status` are served.
+    pub listen: String,
+    /// How much is logged.
+    pub log_level: logs::Level,
+    /// How an event is written.
+    pub log_format: logs::Format,
+    /// Where it is written; standard error without it.
+    pub log_file: Option<PathBuf>,
+}
+
+impl Default for ObserveConfig {
+    fn default() -> Self {
+        Self {
+            listen: settings::OBSERVE.to_owned(),
+            log_level: logs::Level::default(),
+            log_format: logs::Format::default(),
+            log_file: None,
+        }
+    }
+}
+
+/// What holds for every listening socket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct DoorConfig {
+    /// Plaintext is served beyond loopback.
+    pub no_tls_very_insecure: bool,
+    /// How long answers under way may take after the stop.
+    pub drain_seconds: u64,
+    /// How many connections are open at once, per listener.
+    pub max_connections: usize,
+}
+
+impl Default for DoorConfig {
+    fn default() -> Self {
+        Self {
+            no_tls_very_insecure: false,
+            drain_seconds: heliostat_door::defaults::DRAIN.as_secs(),
+            max_connections: heliostat_door::defaults::MAX_CONNECTIONS,
+        }
+    }
+}
+
+impl DoorConfig {
+    /// The same for the door itself.
+    pub fn options(&self) -> heliostat_door::Options {
+        heliostat_door::Options {
+            plaintext: if self.no_tls_very_insecure {
+                heliostat_door::Plaintext::Anywhere
+            } else {
+                heliostat_door::Plaintext::Loopback
+            },
+            drain: Duration::from_secs(self.drain_seconds),
+            max_connections: self.max_connections,
+        }
+    }
+}
+
+/// One chain, by its ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ledger", rename_all = "lowercase")]
+pub enum ChainConfig {
+    /// `ledger = "zcash"`
+    Zcash(ZcashConfig),
+}
+
+/// The ledgers this release has.
+const LEDGERS: &[&str] = &["zcash"];
+
+impl Config {
+    /// Reads and validates a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, has an unknown key, or a value
+    /// that makes no sense.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|reason| ConfigError::File {
+            path: shown.clone(),
+            reason,
+        })?;
+        Self::parse(&text, &shown)
+    }
+
+    /// Reads and validates the text of a file; `path` is for errors.
+    ///
+    /// # Errors
+    /// See [`Config::load`].
+    pub fn parse(text: &str, path: &str) -> Result<Self, ConfigError> {
+        let toml = |error: toml::de::Error| ConfigError::Toml {
+            path: path.to_owned(),
+            reason: error.to_string().trim_end().to_owned(),
+        };
+        let table: toml::Table = toml::from_str(text).map_err(toml)?;
+        check_ledgers(&table)?;
+        keys::check(&table).map_err(|reason| ConfigError::Key {
+            path: path.to_owned(),
+            reason,
+        })?;
+        let config: Self = toml::from_str(text).map_err(toml)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks what types cannot say.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.chain.is_empty() {
+            return Err(ConfigError::value(
+                "chain",
+                "no chain is configured; add [chain.zcash] with ledger = \"zcash\" and an upstream",
+            ));
+        }
+        if self.door.max_connections == 0 {
+            return Err(ConfigError::value(
+                "door.max-connections",
+                "0 lets nobody in",
+            ));
+        }
+        let address = self.store.address.as_deref().unwrap_or_default();
+        if self.chain.len() > 1 && address.starts_with("sqlite:") && !address.contains("{chain}") {
+            return Err(ConfigError::value(
+                "store.address",
+                "several chains cannot share one SQLite file; write {chain} in the path",
+            ));
+        }
+        for (name, ChainConfig::Zcash(zcash)) in &self.chain {
+            zcash.validate(&format!("chain.{name}"))?;
+        }
+        Ok(())
+    }
+
+    /// The store of a chain; the default one's folder is made.
+    ///
+    /// # Errors
+    /// No address is set and the state folder is unknown or cannot be made.
+    pub fn store_address(&self, chain: &str) -> Result<String, ConfigError> {
+        if let Some(address) = &self.store.address {
+            return Ok(address.replace("{chain}", chain));
+        }
+        let folder = state_folder().ok_or_else(|| {
+            ConfigError::value(
+                "store.address",
+                "neither XDG_STATE_HOME nor HOME is set, so there is no default store; give one with --store sqlite:PATH",
+            )
+        })?;
+        fs::create_dir_all(&folder).map_err(|error| {
+            ConfigError::value(
+                "store.address",
+                format!(
+                    "cannot make the folder {} of the default store: {error}; give another place with --store sqlite:PATH",
+                    folder.display()
+                ),
+            )
+        })?;
+        Ok(format!("sqlite:{}/{chain}.sqlite", folder.display()))
+    }
+}
+
+/// `$XDG_STATE_HOME/heliostat`, or `~/.local/state/heliostat`.
+fn state_folder() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let state = folder("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| folder("HOME").map(|home| Path::new(&home).join(".local/state")))?;
+    Some(state.join("heliostat"))
+}
+
+/// Says a missing or unknown `ledger` in better words than the parser could.
+fn check_ledgers(table: &toml::Table) -> Result<(), ConfigError> {
+    let Some(toml::Value::Table(chains)) = table.get("chain") else {
+        return Ok(());
+    };
+    for (name, chain) in chains {
+        let ledger = chain.get("ledger").and_then(toml::Value::as_str);
+        let known = LEDGERS.join(", ");
+        let reason = match ledger {
+            Some(ledger) if LEDGERS.contains(&ledger) => continue,
+            Some(ledger) => format!("this release has no ledger {ledger:?}; it has {known}"),
+            None => format!("is missing; write ledger = \"zcash\" (this release has {known})"),
+        };
+        return Err(ConfigError::value(format!("chain.{name}.ledger"), reason));
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! The configuration reference and the example file, made from the settings.
+
+use std::fmt::Write as _;
+
+use super::settings::{SETTINGS, Setting, TABLES, Table};
+use crate::cli::aliases::ALIASES;
+
+/// The text of `docs/configuration.md`.
+pub fn reference() -> String {
+    let mut text = String::from(
+        "<!-- Generated: `cargo run -- docs-config > docs/configuration.md`. -->\n\
+         # Configuration\n\n\
+         `heliostat run --config heliostat.toml` reads one TOML file; \
+         `heliostat zcash` takes the same settings as flags. Unknown keys are \
+         errors. `heliostat check --config heliostat.toml` validates the file and \
+         tells what it finds at each upstream. A complete file to start from is \
+         [heliostat.example.toml](../heliostat.example.toml).\n",
+    );
+    for table in TABLES.iter().filter(|table| !table.about.is_empty()) {
+        let _ = write!(text, "\n## `{}`\n\n{}\n", heading(table), table.about);
+        let settings = of(table);
+        if table.free {
+            let keys: Vec<_> = table.keys.iter().map(|key| format!("`{key}`")).collect();
+            let _ = write!(text, "\nKeys: {}.\n", keys.join(", "));
+        }
+        if !settings.is_empty() {
+            text.push_str("\n| key | default | flag | meaning |\n|---|---|---|---|\n");
+        }
+        for setting in settings {
+            let default = match setting.required {
+                true => "**required**",
+                false => setting.default,
+            };
+            let flag = match setting.flag {
+                "" => String::new(),
+                flag => format!("`{}`", flag.replace(", ", "`, `")),
+            };
+            let _ = writeln!(
+                text,
+                "| `{}` | {default} | {flag} | {} |",
+                setting.key, setting.meaning
+            );
+        }
+    }
+    text.push_str(
+        "\n## lightwalletd's flags\n\n\
+         `heliostat zcash` takes lightwalletd's flag names, so that the binary can \
+         be swapped in an existing service.\n\n\
+         | flag | what happens |\n|---|---|\n",
+    );
+    for alias in ALIASES {
+        let _ = writeln!(text, "| `--{}` | {} |", alias.flag, alias.effect);
+    }
+    text
+}
+
+/// The text of `heliostat.example.toml`.
+pub fn example() -> String {
+    let mut text = String::from(
+        "# Every setting of Heliostat. A line with a value behind `#` shows the\n\
+         # default or an example; remove the `#` to set it.\n\
+         # Generated: `cargo run -- docs-config --example > heliostat.example.toml`.\n",
+    );
+    for table in TABLES.iter().filter(|table| !table.about.is_empty()) {
+        text.push('\n');
+        comment(&mut text, table.about);
+        let _ = writeln!(text, "{}", heading(table).replace("<name>", "zcash"));
+        if table.free {
+            let _ = writeln!(text, "# GetTreeState = \"relayed\"");
+        }
+        for setting in of(table) {
+            comment(&mut text, setting.meaning);
+            let mark = if setting.required { "" } else { "# " };
+            let _ = writeln!(text, "{mark}{} = {}", setting.key, setting.example);
+        }
+    }
+    text
+}
+
+fn heading(table: &Table) -> String {
+    match table.repeated {
+        true => format!("[[{}]]", table.shape),
+        false => format!("[{}]", table.shape),
+    }
+}
+
+fn of(table: &Table) -> Vec<&'static Setting> {
+    let settings = SETTINGS.iter();
+    settings
+        .filter(|setting| setting.table == table.shape)
+        .collect()
+}
+
+/// Wraps words into comment lines. The two marks keep them apart from lines
+/// that become settings.
+fn comment(text: &mut String, words: &str) {
+    const WIDTH: usize = 76;
+    let mut line = String::from("##");
+    for word in words.split_whitespace() {
+        if line.len() + 1 + word.len() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = String::from("##");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::{ChainConfig, Config};
+
+    /// The example with every setting set.
+    fn everything() -> String {
+        let lines = example()
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|line| line.contains(" = "))
+                    .unwrap_or(line)
+                    .to_owned()
+            })
+            .collect::<Vec<_>>();
+        lines.join("\n")
+    }
+
+    fn paths(table: &toml::Table, at: &str, found: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            let path = if at.is_empty() {
+                key.clone()
+            } else {
+                format!("{at}.{key}")
+            };
+            let path = path.replace("chain.zcash", "chain.<name>");
+            match value {
+                toml::Value::Table(inner) => paths(inner, &path, found),
+                toml::Value::Array(items) => {
+                    for item in items {
+                        paths(item.as_table().expect("arrays hold tables"), &path, found);
+                    }
+                }
+                _ => {
+                    found.insert(path);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_settings_are_exactly_what_the_configuration_holds() {
+        let text = everything();
+        let mut config: Config = toml::from_str(&text).expect("every example parses");
+        // What was parsed, written again: a key the structure does not have
+        // is missing from it.
+        let ChainConfig::Zcash(zcash) = config.chain.get_mut("zcash").expect("the example's chain");
+        zcash.minimum.clear();
+        let written = toml::Table::try_from(&config).expect("a configuration serializes");
+        let (mut held, mut documented) = (BTreeSet::new(), BTreeSet::new());
+        paths(&written, "", &mut held);
+        documented.extend(SETTINGS.iter().map(Setting::path));
+        assert_eq!(held, documented);
+    }
+
+    #[test]
+    fn the_example_is_a_valid_file_as_it_stands() {
+        Config::parse(&example(), "the example").expect("valid");
+    }
+
+    #[test]
+    fn the_documents_in_the_tree_are_current() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        for (file, command, text) in [
+            ("docs/configuration.md", "docs-config", reference()),
+            ("heliostat.example.toml", "docs-config --example", example()),
+        ] {
+            let found = std::fs::read_to_string(format!("{root}/{file}")).unwrap_or_default();
+            assert!(
+                found == text,
+                "{file} is stale; run `cargo run -- {command} > {file}`"
+            );
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Rejects unknown keys, naming the nearest known one: a misspelt setting
+//! that is silently ignored is worse than none.
+
+use toml::{Table, Value};
+
+use super::settings::{SETTINGS, TABLES};
+
+/// Checks every key of a file.
+///
+/// # Errors
+/// The first unknown key, in words.
+pub fn check(file: &Table) -> Result<(), String> {
+    walk(file, "", "")
+}
+
+/// `shape` is the table with `<name>` where a user chose the name; `path` is
+/// the table as written.
+fn walk(table: &Table, shape: &str, path: &str) -> Result<(), String> {
+    for (key, value) in table {
+        let (shape, path) = (step(shape, key), join(path, key));
+        if let Some(known) = TABLES.iter().find(|table| table.shape == shape) {
+            match value {
+                Value::Table(inner) if known.free => check_free(inner, known.keys, &path)?,
+                Value::Table(inner) => walk(inner, &shape, &path)?,
+                Value::Array(items) => {
+                    for item in items.iter().filter_map(Value::as_table) {
+                        walk(item, &shape, &path)?;
+                    }
+                }
+                _ => return Err(format!("{path} is a table; write [{path}]")),
+            }
+        } else if !is_setting(&shape) {
+            return Err(unknown(&shape, &path, key));
+        }
+    }
+    Ok(())
+}
+
+/// A table whose keys are from a list of their own (method names).
+fn check_free(table: &Table, known: &[&str], path: &str) -> Result<(), String> {
+    for key in table.keys() {
+        if !known.contains(&key.as_str()) {
+            let near = nearest(key, known.iter().copied());
+            return Err(format!("unknown key {path}.{key}; did you mean {near}?"));
+        }
+    }
+    Ok(())
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// Below `chain`, the key is a name somebody chose.
+fn step(shape: &str, key: &str) -> String {
+    join(shape, if shape == "chain" { "<name>" } else { key })
+}
+
+fn is_setting(shape: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.path() == shape)
+}
+
+fn unknown(shape: &str, path: &str, key: &str) -> String {
+    let table = shape.rsplit_once('.').map_or("", |(table, _)| table);
+    let elsewhere = SETTINGS
+        .iter()
+        .find(|setting| setting.key == key)
+        .filter(|setting| setting.table != table);
+    if let Some(setting) = elsewhere {
+        return format!("unknown key {path}; {key} belongs to [{}]", setting.table);
+    }
+    let settings = SETTINGS
+        .iter()
+        .filter(|setting| setting.table == table)
+        .map(|setting| setting.key);
+    let tables = TABLES.iter().filter_map(|known| {
+        let (above, last) = known.shape.rsplit_once('.').unwrap_or(("", known.shape));
+        (above == table).then_some(last)
+    });
+    let near = nearest(key, settings.chain(tables));
+    format!("unknown key {path}; did you mean {near}?")
+}
+
+/// The known key with the fewest typing errors between it and `key`.
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
+    known
+        .min_by_key(|known| strsim::damerau_levenshtein(key, known))
+        .unwrap_or("another one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        let table = toml::from_str(text).expect("the test's own TOML parses");
+        check(&table).expect_err("an unknown key")
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        for (text, near) in [
+            ("[stroe]", "did you mean store?"),
+            ("[store]\nadress = ''", "did you mean address?"),
+            (
+                "[chain.z]\nledger='zcash'\nnetwrok = 'main'",
+                "unknown key chain.z.netwrok; did you mean network?",
+            ),
+            ("[[chain.z.upstream]]\nulr = ''", "did you mean url?"),
+            (
+                "[chain.z.minimum]\nGetTreestate = 'proven'",
+                "did you mean GetTreeState?",
+            ),
+            (
+                "[chain.z.compat]\nplain-txids = true",
+                "did you mean plain-txid?",
+            ),
+        ] {
+            let words = error(text);
+            assert!(words.contains(near), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_table_is_sent_to_the_right_one() {
+        let words = error("[store]\nnetwork = 'main'");
+        assert!(
+            words.contains("network belongs to [chain.<name>]"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn a_value_where_a_table_belongs_is_explained() {
+        assert!(error("store = 'memory:'").contains("write [store]"));
+    }
+}

@@ -1,0 +1,38 @@
+//! Every limit and time-out of the binary, with its reason.
+
+use std::time::Duration;
+
+/// Where a zcashd or zebrad of the main network usually listens.
+pub const ZCASH_RPC_PORT: u16 = 8232;
+
+/// How long `heliostat status` waits for the process it asks: everything it
+/// answers from is in memory.
+pub const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest status document taken; one with a thousand findings has a few
+/// hundred kilobytes.
+pub const STATUS_BYTES: usize = 16 << 20;
+
+/// How often progress is logged where there is no terminal to draw on.
+pub const PROGRESS_LOG: Duration = Duration::from_secs(10);
+
+/// How often progress is drawn on a terminal.
+pub const PROGRESS_DRAW: Duration = Duration::from_millis(250);
+
+/// How far behind its target a replica may be and still count as ready: a
+/// block that arrived a moment ago is no reason to take a server out of
+/// rotation.
+pub const READY_LAG: u64 = 2;
+
+/// How long a status waits for the store to tell its size.
+pub const STORE_ANSWER: Duration = Duration::from_secs(2);
+
+/// The pause between two questions for the network while no upstream answers.
+pub const NETWORK_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long `heliostat check` waits for one upstream.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Longer than any key of a chain's tables, so that this many 0xff bytes lie
+/// above all of them; keys begin with heights or hashes.
+pub const LONGEST_KEY: usize = 64;

@@ -1,0 +1,40 @@
+//! The binary's insides: command line, configuration and the wiring of the
+//! parts. They are a library so that tests and the demo can start a node in
+//! their own process.
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), heliostat::cli::exit::Failure> {
+//! let config = heliostat::config::Config::parse(
+//!     "[store]\naddress = 'memory:'\n[chain.zcash]\nledger = 'zcash'\n\
+//!      [[chain.zcash.upstream]]\nurl = 'http://127.0.0.1:18232'",
+//!     "an example",
+//! )?;
+//! let node = heliostat::node::start(config).await?;
+//! println!("gRPC at {}", node.grpc_addr());
+//! node.shutdown().await
+//! # }
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`cli`] | the commands, their flags and exit codes |
+//! | [`config`] | the configuration file, and the documents made from it |
+//! | [`node`] | [`node::start`]: every chain of a configuration, running |
+//! | [`zcash`] | one Zcash chain: store, replica, upstreams, follower, API |
+//! | [`run`] | `zcash` and `run`: a node until a signal |
+//! | [`progress`] | the initial sync, drawn on a terminal or logged |
+//! | [`check`], [`status`], [`verify`] | the commands of these names |
+//! | [`demo`] | the main job on an embedded default |
+//! | [`defaults`] | every limit and time-out, with its reason |
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod defaults;
+pub mod demo;
+pub mod node;
+pub mod progress;
+pub mod run;
+pub mod status;
+pub mod verify;
+pub mod zcash;

@@ -1,0 +1,191 @@
+//! Every chain of a configuration, running in this process.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Instant};
+
+use futures::{FutureExt, future::BoxFuture};
+use heliostat_door::{Door, DoorError};
+use heliostat_node::Progress;
+use heliostat_observe::{Metrics, Status, Subject};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::exit::Failure,
+    config::{ChainConfig, Config},
+    zcash,
+};
+
+/// A running node. Dropping it stops everything without a drain.
+pub struct RunningNode {
+    chains: Vec<Arc<zcash::Chain>>,
+    subject: Arc<Chains>,
+    grpc: SocketAddr,
+    observe: SocketAddr,
+    stop: CancellationToken,
+    stop_observe: CancellationToken,
+    tasks: JoinSet<Result<(), Failure>>,
+    observing: JoinHandle<()>,
+}
+
+/// Starts every chain of `config`. When this returns, all sockets are open
+/// and all stores are readable; upstreams may be anything.
+///
+/// # Errors
+/// A setting that makes no sense (exit code 2), a port that cannot be opened
+/// or a store that cannot be used (1).
+pub async fn start(config: Config) -> Result<RunningNode, Failure> {
+    config.validate()?;
+    let metrics = Arc::new(Metrics::new());
+    let stop = CancellationToken::new();
+    let options = config.door.options();
+    // Sockets first: two nodes on one machine must not get as far as sharing
+    // a store.
+    let observe = bind(&config.observe.listen, "observe.listen", &options).await?;
+    let mut doors = Vec::new();
+    for (name, ChainConfig::Zcash(chain)) in &config.chain {
+        let setting = format!("chain.{name}.listen");
+        doors.push(bind(&chain.listen, &setting, &options).await?);
+    }
+    let grpc = doors.first().map(Door::local_addr);
+    let grpc = grpc.expect("a validated configuration has a chain");
+
+    let mut tasks = JoinSet::new();
+    let mut chains = Vec::new();
+    for ((name, ChainConfig::Zcash(chain)), door) in config.chain.iter().zip(doors) {
+        let store = config.store_address(name)?;
+        let chain = zcash::Chain::open(name, chain.clone(), store, &door, &metrics).await?;
+        tasks.spawn(Arc::clone(&chain).run(door, stop.clone()));
+        chains.push(chain);
+    }
+    let subject = Arc::new(Chains {
+        chains: chains.clone(),
+        since: Instant::now(),
+    });
+    let router = heliostat_observe::router(Arc::clone(&subject) as Arc<dyn Subject>, metrics);
+    let observe_addr = observe.local_addr();
+    let stop_observe = CancellationToken::new();
+    let observing = tokio::spawn(observe.serve(router, stop_observe.clone()));
+    Ok(RunningNode {
+        chains,
+        subject,
+        grpc,
+        observe: observe_addr,
+        stop,
+        stop_observe,
+        tasks,
+        observing,
+    })
+}
+
+/// Opens a socket; a setting that makes no sense is a usage error.
+async fn bind(
+    address: &str,
+    setting: &str,
+    options: &heliostat_door::Options,
+) -> Result<Door, Failure> {
+    let door = Door::bind(address, options.clone()).await;
+    door.map_err(|error| {
+        let usage = matches!(
+            error,
+            DoorError::Address { .. } | DoorError::Plaintext { .. }
+        );
+        let words = anyhow::Error::new(error).context(setting.to_owned());
+        match usage {
+            true => Failure::Usage(words),
+            false => Failure::Failed(words),
+        }
+    })
+}
+
+impl RunningNode {
+    /// Where the first chain's own API is served.
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc
+    }
+
+    /// Where metrics, health and status are served.
+    pub fn observe_addr(&self) -> SocketAddr {
+        self.observe
+    }
+
+    /// What `/status` answers.
+    pub async fn status(&self) -> Status {
+        self.subject.status().await
+    }
+
+    /// How far each chain is, by name. A chain that still waits to learn its
+    /// network says so in its state.
+    pub fn progress(&self) -> Vec<(String, watch::Receiver<Progress>)> {
+        let chains = self.chains.iter();
+        chains
+            .map(|chain| (chain.name().to_owned(), chain.progress()))
+            .collect()
+    }
+
+    /// Returns when a chain cannot go on, with its reason; waits for ever
+    /// while all of them can. No upstream makes a chain end.
+    pub async fn failed(&mut self) -> Failure {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(failure))) => return failure,
+                Some(Err(error)) => return Failure::failed(format!("a task ended: {error}")),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Stops: answers under way are finished (within the drain time), what is
+    /// verified is stored, every task has ended when this returns.
+    ///
+    /// # Errors
+    /// A chain could not store what it had.
+    pub async fn shutdown(mut self) -> Result<(), Failure> {
+        self.stop.cancel();
+        let mut result = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = ended
+                .unwrap_or_else(|error| Err(Failure::failed(format!("a task ended: {error}"))));
+            result = result.and(ended);
+        }
+        // Last, so that the drain can be watched.
+        self.stop_observe.cancel();
+        let _ = (&mut self.observing).await;
+        result
+    }
+}
+
+impl Drop for RunningNode {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.observing.abort();
+    }
+}
+
+/// The chains, for whoever observes them.
+struct Chains {
+    chains: Vec<Arc<zcash::Chain>>,
+    since: Instant,
+}
+
+impl Subject for Chains {
+    fn status(&self) -> BoxFuture<'_, Status> {
+        async {
+            let mut chains = BTreeMap::new();
+            for chain in &self.chains {
+                chains.insert(chain.name().to_owned(), chain.status().await);
+            }
+            let uptime = self.since.elapsed().as_secs();
+            Status::of(env!("CARGO_PKG_VERSION"), uptime, chains)
+        }
+        .boxed()
+    }
+
+    fn evidence(&self) -> BoxFuture<'_, serde_json::Value> {
+        let all = self.chains.iter().flat_map(|chain| chain.evidence());
+        futures::future::ready(all.collect()).boxed()
+    }
+}

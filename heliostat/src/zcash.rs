@@ -1,0 +1,380 @@
+//! One Zcash chain of a node: store, replica, upstreams, follower and API,
+//! each on a handle that ends with the chain.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`nodes`] | the configured upstreams: credentials, sources, which network they are on |
+//! | [`joint`] | a checkpoint: the headers the chain is joined with |
+//! | [`late`] | the service behind the door before the replica is open |
+//! | `report` | the chain's part of the status document |
+
+pub mod joint;
+pub mod late;
+pub mod nodes;
+mod report;
+
+pub use nodes::conf_url;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::Router;
+use heliostat_core::Change;
+use heliostat_door::{Connections, Door};
+use heliostat_node::{
+    Agreement, ChangeFeed, Findings, Follower, Notice, Progress, State, Upstreams, findings,
+};
+use heliostat_observe::{Metrics, Requests, requests::Counting};
+use heliostat_store::{Options as StoreOptions, Store, StoreError, Table};
+use heliostat_zcash::{
+    api,
+    chunk::{META, TABLES},
+    replica::{self, ZcashReplica},
+    source::ZcashSource,
+};
+use heliostat_zcash_verifier::{Joined, Network, ZcashVerifier};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tower::Layer;
+
+use crate::{cli::exit::Failure, config::ZcashConfig, defaults};
+use late::Late;
+use nodes::Nodes;
+
+type Follow = Follower<ZcashSource, ZcashVerifier, ZcashReplica>;
+
+/// One chain.
+pub struct Chain {
+    name: String,
+    config: ZcashConfig,
+    listen: SocketAddr,
+    connections: Connections,
+    store: Arc<dyn Store>,
+    store_address: String,
+    nodes: Nodes,
+    service: Late<Counting<Router>>,
+    requests: Requests,
+    progress: watch::Sender<Progress>,
+    rewinds: AtomicU64,
+    live: OnceLock<Live>,
+}
+
+/// What exists once the network is known and the replica is open.
+struct Live {
+    network: Network,
+    replica: Arc<ZcashReplica>,
+    upstreams: Arc<Upstreams<ZcashSource>>,
+    agreement: Arc<Agreement>,
+}
+
+/// Every table a Zcash chain's store has.
+pub fn tables() -> Vec<Table> {
+    let mut tables = TABLES.to_vec();
+    tables.push(findings::TABLE);
+    tables
+}
+
+impl Chain {
+    /// Opens the store and reads the credentials; asks no upstream. What the
+    /// replica has is served from [`run`](Self::run) on.
+    ///
+    /// # Errors
+    /// A setting that makes no sense, or a store that cannot be used.
+    pub async fn open(
+        name: &str,
+        config: ZcashConfig,
+        store_address: String,
+        door: &Door,
+        metrics: &Metrics,
+    ) -> Result<Arc<Self>, Failure> {
+        let nodes = Nodes::new(name, &config)?;
+        let options = StoreOptions::default();
+        let store = heliostat_store::open(&store_address, name, &tables(), options)
+            .await
+            .map_err(store_failure)?;
+        if let Some(height) = config.forget_from {
+            forget(&store, height).await?;
+        }
+        let methods: Vec<_> = api::method_table()
+            .iter()
+            .map(|method| format!("/{}/{}", api::SERVICE, method.name))
+            .collect();
+        let waiting = Progress {
+            state: State::Waiting("none was asked yet".to_owned()),
+            local: None,
+            target: None,
+            rate: 0.0,
+            stale: false,
+        };
+        Ok(Arc::new(Self {
+            name: name.to_owned(),
+            config,
+            listen: door.local_addr(),
+            connections: door.connections(),
+            store,
+            store_address: nodes::without_credentials(&store_address),
+            nodes,
+            service: Late::default(),
+            requests: metrics.requests(name, methods.iter().map(String::as_str)),
+            progress: watch::Sender::new(waiting),
+            rewinds: AtomicU64::new(0),
+            live: OnceLock::new(),
+        }))
+    }
+
+    /// The name the configuration gives it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Serves and follows until `stop`; then drains and stores what is
+    /// verified.
+    ///
+    /// # Errors
+    /// The store is corrupt, or is another chain's.
+    pub async fn run(self: Arc<Self>, door: Door, stop: CancellationToken) -> Result<(), Failure> {
+        // The follower stops when the door has drained: answers under way may
+        // still be asking for what it keeps current.
+        let follow = CancellationToken::new();
+        let chain = Arc::clone(&self);
+        let following = AbortOnDropHandle::new(tokio::spawn({
+            let follow = follow.clone();
+            async move { chain.follow(follow).await }
+        }));
+        let serving = door.serve(self.service.clone(), stop.clone());
+        let mut following = std::pin::pin!(following);
+        let ended = tokio::select! {
+            () = serving => None,
+            ended = &mut following => Some(ended),
+        };
+        follow.cancel();
+        let ended = match ended {
+            Some(ended) => ended,
+            None => following.await,
+        };
+        ended.unwrap_or_else(|error| Err(Failure::failed(format!("{}: {error}", self.name))))
+    }
+
+    /// Opens the replica, then keeps it at the upstreams' head.
+    async fn follow(self: Arc<Self>, stop: CancellationToken) -> Result<(), Failure> {
+        let Some(network) = stop.run_until_cancelled(self.network()).await else {
+            return Ok(());
+        };
+        let network = network?;
+        let join = stop.run_until_cancelled(self.join(network)).await;
+        let Some(join) = join else { return Ok(()) };
+        let options = replica::Options {
+            join: join?,
+            ..replica::Options::default()
+        };
+        let replica = ZcashReplica::open(Arc::clone(&self.store), network, options)
+            .await
+            .map_err(store_failure)?;
+        let replica = Arc::new(replica);
+        let findings = Findings::open(Arc::clone(&self.store))
+            .await
+            .map_err(store_failure)?;
+        let upstreams = Upstreams::new(self.nodes.sources(network)).with_findings(findings);
+        let upstreams = Arc::new(upstreams);
+        let mut settings = heliostat_node::Settings::default();
+        if !network.has_proof_of_work() {
+            // A private chain stands still when nobody mines.
+            settings.head_age = None;
+        }
+        let verifier = Arc::new(ZcashVerifier::new(network));
+        let follower = Follow::new(
+            Arc::clone(&upstreams),
+            verifier,
+            Arc::clone(&replica),
+            settings,
+        );
+        self.go_live(network, &replica, &upstreams, &follower)?;
+        let _mirror =
+            AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self).mirror(follower.progress())));
+        let _counting = AbortOnDropHandle::new(tokio::spawn(
+            Arc::clone(&self).count_rewinds(follower.changes()),
+        ));
+        follower.run(stop).await.map_err(store_failure)
+    }
+
+    /// From here on clients are answered from the replica.
+    fn go_live(
+        &self,
+        network: Network,
+        replica: &Arc<ZcashReplica>,
+        upstreams: &Arc<Upstreams<ZcashSource>>,
+        follower: &Follow,
+    ) -> Result<(), Failure> {
+        let agreement = follower.agreement();
+        let settings = api::Settings {
+            donation_address: self.config.donation_address.clone().unwrap_or_default(),
+            ping_very_insecure: self.config.ping_very_insecure,
+            minimum: self.config.minimums(&format!("chain.{}", self.name))?,
+            compat: api::Compat {
+                plain_txid: self.config.compat.plain_txid,
+                ok_on_address_error: self.config.compat.ok_on_address_error,
+            },
+            ..api::Settings::default()
+        };
+        let router = api::router(api::Context {
+            replica: Arc::clone(replica),
+            upstreams: Arc::clone(upstreams),
+            agreement: Arc::clone(&agreement),
+            observer: None,
+            progress: follower.progress(),
+            settings,
+        });
+        self.service.set(self.requests.layer(router));
+        let _first = self.live.set(Live {
+            network,
+            replica: Arc::clone(replica),
+            upstreams: Arc::clone(upstreams),
+            agreement,
+        });
+        tracing::info!(
+            chain = self.name,
+            network = network.name(),
+            height = replica.view().tip().map(|tip| tip.height),
+            "replica open"
+        );
+        Ok(())
+    }
+
+    /// The network: as configured, as stored, or as the first upstream that
+    /// answers says.
+    async fn network(&self) -> Result<Network, Failure> {
+        if let Some(name) = self.config.network {
+            return Ok(nodes::network(name));
+        }
+        let stored = self.store.get(META, NETWORK_ROW).await;
+        if let Some(name) = stored.map_err(store_failure)? {
+            let known = [Network::Main, Network::Test, Network::Regtest]
+                .into_iter()
+                .find(|network| network.name().as_bytes() == &name[..]);
+            return known.ok_or_else(|| {
+                Failure::failed(format!(
+                    "the store {} is of a network this release does not know; use another store",
+                    self.store_address
+                ))
+            });
+        }
+        loop {
+            match self.nodes.ask_network().await {
+                Ok((network, upstream)) => {
+                    tracing::info!(
+                        chain = self.name,
+                        network = network.name(),
+                        upstream,
+                        "network taken from the upstream; --network pins it"
+                    );
+                    return Ok(network);
+                }
+                Err(why) => self.waiting(why),
+            }
+            tokio::time::sleep(defaults::NETWORK_PAUSE).await;
+        }
+    }
+
+    /// The joint with the chain below the checkpoint, when there is one and
+    /// the store is new.
+    async fn join(&self, network: Network) -> Result<Option<Joined>, Failure> {
+        let Some(checkpoint) = &self.config.checkpoint else {
+            return Ok(None);
+        };
+        // Once the store has anything, it knows its own beginning.
+        let stored = self.store.get(META, NETWORK_ROW).await;
+        if stored.map_err(store_failure)?.is_some() {
+            return Ok(None);
+        }
+        loop {
+            match joint::fetch(&self.nodes, network, checkpoint).await {
+                Ok(joined) => return Ok(Some(joined)),
+                Err(why) => self.waiting(why),
+            }
+            tokio::time::sleep(defaults::NETWORK_PAUSE).await;
+        }
+    }
+
+    /// Notes what is waited for before there is a follower.
+    fn waiting(&self, why: String) {
+        let state = State::Waiting(why);
+        self.service.waiting(&state.to_string());
+        self.progress.send_if_modified(|progress| {
+            let news = progress.state != state;
+            if news {
+                tracing::warn!(chain = self.name, "{state}");
+            }
+            progress.state = state;
+            news
+        });
+    }
+
+    /// Passes the follower's progress on to those who subscribed before it
+    /// existed.
+    async fn mirror(self: Arc<Self>, mut progress: watch::Receiver<Progress>) {
+        loop {
+            let now = progress.borrow_and_update().clone();
+            self.progress.send_replace(now);
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn count_rewinds(self: Arc<Self>, changes: ChangeFeed) {
+        let mut changes = changes.subscribe();
+        while let Some(notice) = changes.next().await {
+            if let Notice::Change(Change::Rewind(_)) = notice {
+                self.rewinds.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The row of the replica's `meta` table that names the network.
+const NETWORK_ROW: &[u8] = b"network";
+
+/// A store's error: a wrong address is a usage error.
+pub(crate) fn store_failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::Address { .. } => Failure::Usage(error.into()),
+        other => Failure::Failed(other.into()),
+    }
+}
+
+/// Forgets what is stored from `height` on; with 0, everything but the
+/// findings.
+async fn forget(store: &Arc<dyn Store>, height: u64) -> Result<(), Failure> {
+    let Some(network) = store.get(META, NETWORK_ROW).await.map_err(store_failure)? else {
+        return Ok(());
+    };
+    if height == 0 {
+        let mut batch = heliostat_store::Batch::new();
+        for table in TABLES {
+            batch.delete_range(table, &[][..], &[0xff; defaults::LONGEST_KEY][..]);
+        }
+        return store.commit(batch).await.map_err(store_failure);
+    }
+    let network = String::from_utf8_lossy(&network).into_owned();
+    let cache = replica::defaults::CACHE_BYTES;
+    let log = replica::BlockLog::open(Arc::clone(store), &network, cache, false)
+        .await
+        .map_err(store_failure)?;
+    let tip = log.view().tip();
+    if tip.is_some_and(|tip| tip.height >= height) {
+        log.commit(Some(height - 1), Vec::new(), false)
+            .await
+            .map_err(store_failure)?;
+    }
+    Ok(())
+}

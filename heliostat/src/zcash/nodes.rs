@@ -1,0 +1,226 @@
+//! The configured upstreams: credentials, sources, and which network they
+//! say they are on.
+
+use std::{fs, path::Path};
+
+use heliostat_core::Fault;
+use heliostat_node::{Role, State};
+use heliostat_observe::UpstreamStatus;
+use heliostat_zcash::{
+    credentials::{self, Given},
+    rpc::{Limits, Rpc},
+    source::ZcashSource,
+};
+use heliostat_zcash_verifier::Network;
+
+use crate::{
+    cli::exit::Failure,
+    config::{
+        ConfigError, ZcashConfig,
+        zcash::{Credentials, NetworkName, RoleName, UpstreamConfig},
+    },
+};
+
+/// One configured upstream.
+pub struct Node {
+    name: String,
+    role: Role,
+    rpc: Rpc,
+}
+
+impl Node {
+    /// Its address without credentials.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Where it is asked.
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    /// It as a source that accepts `network` only, or any.
+    pub fn source(&self, network: Option<Network>) -> ZcashSource {
+        ZcashSource::new(self.rpc.clone(), network)
+    }
+}
+
+/// The configured upstreams, in their order.
+pub struct Nodes {
+    all: Vec<Node>,
+}
+
+impl Nodes {
+    /// Reads the credentials; asks nobody.
+    ///
+    /// # Errors
+    /// A credentials file that cannot be read, or an address that is none.
+    pub fn new(chain: &str, config: &ZcashConfig) -> Result<Self, Failure> {
+        let node = |(index, upstream): (usize, &UpstreamConfig)| {
+            let own = &upstream.credentials;
+            let (at, credentials) = match own.is_empty() {
+                true => (format!("chain.{chain}"), &config.credentials),
+                false => (format!("chain.{chain}.upstream[{index}]"), own),
+            };
+            open(upstream, credentials).map_err(|words| ConfigError::value(at, words))
+        };
+        let all = config.upstream.iter().enumerate().map(node);
+        Ok(Self {
+            all: all.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Node] {
+        &self.all
+    }
+
+    /// Those that blocks are fetched from.
+    pub fn followed(&self) -> impl Iterator<Item = &Node> {
+        self.all.iter().filter(|node| node.role == Role::Follow)
+    }
+
+    /// Sources for the upstream set.
+    pub fn sources(&self, network: Network) -> Vec<(String, Role, ZcashSource)> {
+        let source = |node: &Node| (node.name.clone(), node.role, node.source(Some(network)));
+        self.all.iter().map(source).collect()
+    }
+
+    /// The network the first followed node that answers is on, and its name.
+    ///
+    /// # Errors
+    /// Why none of them said, in words.
+    pub async fn ask_network(&self) -> Result<(Network, String), String> {
+        let mut told = Vec::new();
+        for node in self.followed() {
+            match node.source(None).network().await {
+                Ok(network) => return Ok((network, node.name.clone())),
+                Err(fault) => told.push(format!("{} is {fault}", node.name)),
+            }
+        }
+        Err(told.join("; "))
+    }
+
+    /// What is said of the upstreams before there is an upstream set.
+    pub fn unasked(&self, state: &State) -> Vec<UpstreamStatus> {
+        let why = match state {
+            State::Waiting(why) => why.as_str(),
+            _ => "",
+        };
+        let status = |node: &Node| UpstreamStatus {
+            name: node.name.clone(),
+            role: match node.role {
+                Role::Follow => "follow".to_owned(),
+                Role::Witness => "witness".to_owned(),
+            },
+            state: "unknown".to_owned(),
+            why: why.to_owned(),
+            height: None,
+        };
+        self.all.iter().map(status).collect()
+    }
+}
+
+fn open(upstream: &UpstreamConfig, credentials: &Credentials) -> Result<Node, String> {
+    let password = match &credentials.rpc_password_file {
+        None => credentials.rpc_password.clone(),
+        Some(file) => Some(first_line(file)?),
+    };
+    let given = Given {
+        url: Some(upstream.url.clone()),
+        user: credentials.rpc_user.clone(),
+        password,
+        cookie: credentials.rpc_cookie_file.clone(),
+        conf: credentials.zcash_conf.clone(),
+        ..Given::default()
+    };
+    let endpoint = given
+        .resolve(environment)
+        .map_err(|error| error.to_string())?;
+    let rpc = Rpc::new(&endpoint.url, endpoint.auth, Limits::default());
+    let rpc = rpc.map_err(|error| error.to_string())?;
+    Ok(Node {
+        name: rpc.address().to_owned(),
+        role: match upstream.role {
+            RoleName::Follow => Role::Follow,
+            RoleName::Witness => Role::Witness,
+        },
+        rpc,
+    })
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn first_line(file: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("cannot read rpc-password-file {}: {error}", file.display()))?;
+    let line = text.lines().next().unwrap_or_default();
+    match line.is_empty() {
+        true => Err(format!(
+            "the first line of rpc-password-file {} is empty; it must be the password",
+            file.display()
+        )),
+        false => Ok(line.to_owned()),
+    }
+}
+
+/// Where the node of a `zcash.conf` or `zebrad.toml` listens.
+///
+/// # Errors
+/// The file cannot be read, or does not say it.
+pub fn conf_url(file: &Path) -> Result<String, Failure> {
+    let endpoint = credentials::from_file(file, environment);
+    let endpoint = endpoint.map_err(|error| Failure::usage(format!("--zcash-conf: {error}")))?;
+    Ok(endpoint.url)
+}
+
+/// The verifier's name for a network.
+pub fn network(name: NetworkName) -> Network {
+    match name {
+        NetworkName::Main => Network::Main,
+        NetworkName::Test => Network::Test,
+        NetworkName::Regtest => Network::Regtest,
+    }
+}
+
+/// A store address as it may be shown: what stands before an `@` may be a
+/// password.
+pub fn without_credentials(address: &str) -> String {
+    match (address.split_once("://"), address.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => address.to_owned(),
+    }
+}
+
+/// A fault in words, with what an operator can do about it.
+pub(crate) fn advice(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Unreachable(_) => "start the node, or correct its address",
+        Fault::Behind(_) => "wait until the node has caught up",
+        Fault::Unsupported(_) => "correct the address, the credentials or the network",
+        Fault::Wrong(_) => "do not use this node",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_address_is_shown_without_its_password() {
+        for (address, shown) in [
+            ("postgres://u:p@ss@host/db", "postgres://host/db"),
+            ("postgres://host/db", "postgres://host/db"),
+            ("sqlite:/a/b@c.sqlite", "sqlite:/a/b@c.sqlite"),
+        ] {
+            assert_eq!(without_credentials(address), shown);
+        }
+    }
+}

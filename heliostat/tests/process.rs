@@ -1,0 +1,309 @@
+//! The running process: against a simulated node, without one, and at its
+//! end.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use heliostat_observe::Status;
+use heliostat_sim::zcash::{Generator, GeneratorConfig, Node};
+use heliostat_zcash_proto::{
+    BlockId, BlockRange, ChainSpec, compact_tx_streamer_client::CompactTxStreamerClient,
+};
+use tempfile::TempDir;
+use tonic::Code;
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `heliostat zcash` as a child process on ports of its own.
+struct Process {
+    child: Child,
+    grpc: String,
+    observe: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Process {
+    /// Starts it and reads its addresses from the log.
+    fn start(args: &[&str]) -> Self {
+        let addresses = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+            .arg("zcash")
+            .args(args)
+            .args(addresses)
+            .args(["--log-format", "json"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let started = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let event: serde_json::Value = serde_json::from_str(&line).ok()?;
+            (event["message"] == "started").then_some(event)
+        });
+        let started = started.expect("the process says where it listens");
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let url = |field: &str| format!("http://{}", started[field].as_str().unwrap());
+        Self {
+            grpc: url("grpc"),
+            observe: url("observe"),
+            child,
+            log,
+        }
+    }
+
+    async fn status(&self) -> Status {
+        let url = format!("{}/status", self.observe);
+        let reply = reqwest::get(url).await.unwrap().text().await.unwrap();
+        serde_json::from_str(&reply).unwrap()
+    }
+
+    /// Waits until the status is as wanted.
+    async fn until(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
+        let waiting = async {
+            loop {
+                let status = self.status().await;
+                if wanted(&status) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(status) => status,
+            Err(_) => panic!("not {what}: {:#?}\n{}", self.status().await, self.log.lock().unwrap()),
+        }
+    }
+
+    async fn code_of(&self, path: &str) -> u16 {
+        let reply = reqwest::get(format!("{}{path}", self.observe)).await;
+        reply.unwrap().status().as_u16()
+    }
+
+    async fn client(&self) -> CompactTxStreamerClient<tonic::transport::Channel> {
+        CompactTxStreamerClient::connect(self.grpc.clone()).await.unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it with SIGTERM; the exit code.
+    fn terminate(mut self) -> Option<i32> {
+        self.signal("-TERM");
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already gone unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn store(folder: &TempDir) -> String {
+    format!("sqlite:{}/zcash.sqlite", folder.path().display())
+}
+
+fn chain(blocks: u64) -> Generator {
+    Generator::new(GeneratorConfig::new(7, blocks))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_followed_served_and_left_with_exit_code_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let generator = chain(40);
+    let (node, witness) = (
+        Node::start(generator.chain().clone()).await.unwrap(),
+        Node::start(generator.chain().clone()).await.unwrap(),
+    );
+    let (url, second) = (node.handle().url(), witness.handle().url());
+    let store = store(&folder);
+    let process = Process::start(&["--upstream", &url, "--witness", &second, "--store", &store]);
+    let status = process.until("ready", |status| status.ready).await;
+    let zcash = &status.chains["zcash"];
+    assert_eq!(zcash.network, "regtest");
+    assert_eq!(zcash.local_height, Some(generator.height()));
+    assert_eq!(process.code_of("/readyz").await, 200);
+    assert_eq!(process.code_of("/livez").await, 200);
+    let agreed = |status: &Status| {
+        let head = status.chains["zcash"].head.as_ref();
+        head.is_some_and(|head| head.assurance == "agreed 2/2")
+    };
+    process.until("agreed", agreed).await;
+
+    let mut client = process.client().await;
+    let tip = client.get_latest_block(ChainSpec {}).await.unwrap().into_inner();
+    assert_eq!(tip.height, generator.height());
+    let at = |height| Some(BlockId { height, ..BlockId::default() });
+    let range = BlockRange { start: at(1), end: at(tip.height), ..BlockRange::default() };
+    let mut stream = client.get_block_range(range).await.unwrap().into_inner();
+    let mut count = 0;
+    while stream.message().await.unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(count, tip.height);
+
+    let metrics = reqwest::get(format!("{}/metrics", process.observe)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for part in [
+        format!("heliostat_head_height{{chain=\"zcash\"}} {}.0", tip.height),
+        r#"method="GetBlockRange",code="ok",assurance="agreed""#.to_owned(),
+        r#"method="GetLatestBlock",code="ok",assurance="agreed""#.to_owned(),
+    ] {
+        assert!(metrics.contains(&part), "{part} is not in\n{metrics}");
+    }
+
+    let said = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+        .args(["status", "--observe", &process.observe])
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.status.code(), Some(0), "{words}");
+    assert!(words.contains("agreed 2/2") && words.contains(&url), "{words}");
+
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_node_is_down_waits_and_comes_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let generator = chain(12);
+    let node = Node::start(generator.chain().clone()).await.unwrap();
+    let handle = node.handle();
+    let url = handle.url();
+    handle.stop().await;
+    let process = Process::start(&["--upstream", &url, "--store", &store(&folder)]);
+    let waits = |status: &Status| status.chains["zcash"].state.contains("waiting");
+    let status = process.until("waiting", waits).await;
+    assert!(!status.ready);
+    assert_eq!(process.code_of("/readyz").await, 503);
+    assert_eq!(process.code_of("/livez").await, 200);
+    let refused = process.client().await.get_latest_block(ChainSpec {}).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    let asked = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+        .args(["status", "--json", "--observe", &process.observe])
+        .output()
+        .unwrap();
+    assert_eq!(asked.status.code(), Some(3), "not ready is exit code 3");
+
+    handle.resume().await;
+    process.until("ready", |status| status.ready).await;
+    let tip = process.client().await.get_latest_block(ChainSpec {}).await.unwrap();
+    assert_eq!(tip.into_inner().height, generator.height());
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_is_served_without_any_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let generator = chain(12);
+    let node = Node::start(generator.chain().clone()).await.unwrap();
+    let url = node.handle().url();
+    let args = ["--upstream", &url, "--store", &store(&folder)];
+    let process = Process::start(&args);
+    process.until("ready", |status| status.ready).await;
+    assert_eq!(process.terminate(), Some(0));
+
+    node.handle().stop().await;
+    let process = Process::start(&args);
+    let served = |status: &Status| status.chains["zcash"].local_height == Some(generator.height());
+    let status = process.until("serving", served).await;
+    assert_eq!(status.chains["zcash"].network, "regtest");
+    let tip = process.client().await.get_latest_block(ChainSpec {}).await.unwrap();
+    assert_eq!(tip.into_inner().height, generator.height());
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redownload_and_sync_from_height_forget_and_sync_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let generator = chain(12);
+    let node = Node::start(generator.chain().clone()).await.unwrap();
+    let handle = node.handle();
+    let url = handle.url();
+    let store = store(&folder);
+    let args = ["--upstream", url.as_str(), "--store", &store];
+    for (more, blocks) in [
+        (&[][..], 13),
+        (&["--sync-from-height=-1"], 0),
+        (&["--sync-from-height", "9"], 4),
+        (&["--redownload"], 13),
+    ] {
+        handle.reset_counts();
+        let process = Process::start(&[&args[..], more].concat());
+        process.until("ready", |status| status.ready).await;
+        assert_eq!(process.terminate(), Some(0));
+        let asked = handle.count("getblock");
+        assert!(asked >= blocks, "{more:?}: {asked} blocks were fetched, not {blocks}");
+        if blocks == 0 {
+            assert!(asked < 4, "{more:?}: {asked} blocks were fetched again");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_during_the_start_and_sigint_exit_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&["--upstream", "http://127.0.0.1:1", "--store", &store(&folder)]);
+    assert_eq!(process.terminate(), Some(0));
+    let mut process = Process::start(&["--upstream", "http://127.0.0.1:1", "--store", "memory:"]);
+    process.signal("-INT");
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_another_network_is_reported_and_waited_for() {
+    let node = Node::start(chain(5).chain().clone()).await.unwrap();
+    let url = node.handle().url();
+    let process = Process::start(&["--upstream", &url, "--store", "memory:", "--network", "main"]);
+    let refused = |status: &Status| status.chains["zcash"].upstreams[0].state == "unsupported";
+    let status = process.until("refused", refused).await;
+    let why = &status.chains["zcash"].upstreams[0].why;
+    assert!(why.contains("regtest") && why.contains("main"), "{why}");
+    let checked = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+        .args(["check", "--upstream", &url, "--store", "memory:", "--network", "main"])
+        .args(["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_finds_good_nodes_good_and_forks_apart() {
+    let generator = chain(20);
+    let fork = generator.fork(10, 10, 99).unwrap();
+    let node = Node::start(generator.chain().clone()).await.unwrap();
+    let twin = Node::start(generator.chain().clone()).await.unwrap();
+    let other = Node::start(fork.chain().clone()).await.unwrap();
+    let check = |witness: String| {
+        let output = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+            .args(["check", "--upstream", &node.handle().url(), "--witness", &witness])
+            .args(["--store", "memory:", "--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"])
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, words) = check(twin.handle().url());
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("regtest at height 20") && words.contains("the same block"), "{words}");
+    let (code, words) = check(other.handle().url());
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("on a fork"), "{words}");
+}
