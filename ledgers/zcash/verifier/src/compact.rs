@@ -113,45 +113,59 @@ impl Projections {
     }
 }
 
-fn hash(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.extend_from_slice(&[tag, 32]);
-    out.extend_from_slice(bytes);
+/// Lays a byte-string field into an element of fixed layout, at `at`.
+fn lay(element: &mut [u8], at: usize, tag: u8, bytes: &[u8]) {
+    element[at] = tag;
+    // 32 and 52 fit one byte of varint.
+    element[at + 1] = bytes.len() as u8;
+    element[at + 2..at + 2 + bytes.len()].copy_from_slice(bytes);
 }
 
-fn ciphertext(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.extend_from_slice(&[tag, 52]);
-    out.extend_from_slice(bytes);
-}
+// Elements are put together on the stack and appended at once: a block can
+// hold thousands, and growing a vector field by field costs more than the
+// fields.
 
 fn shielded(out: &mut Vec<u8>, parts: &Parts<'_>) {
     let nullifier = parts.nullifier_at();
+    let mut element = [0; SPEND];
+    (element[0], element[1]) = (tx::SPEND, (SPEND - 2) as u8);
     for spend in parts.spends.iter() {
-        message(out, tx::SPEND, SPEND - 2);
-        hash(out, 0x0a, &spend[nullifier..nullifier + 32]);
+        lay(&mut element, 2, 0x0a, &spend[nullifier..nullifier + 32]);
+        out.extend_from_slice(&element);
     }
+    let mut element = [0; OUTPUT];
+    (element[0], element[1]) = (tx::OUTPUT, (OUTPUT - 2) as u8);
     for output in parts.sapling_outputs.iter() {
-        message(out, tx::OUTPUT, OUTPUT - 2);
-        hash(out, 0x0a, &output[32..64]);
-        hash(out, 0x12, &output[64..96]);
-        ciphertext(out, 0x1a, &output[96..148]);
+        lay(&mut element, 2, 0x0a, &output[32..64]);
+        lay(&mut element, 36, 0x12, &output[64..96]);
+        lay(&mut element, 70, 0x1a, &output[96..148]);
+        out.extend_from_slice(&element);
     }
     actions(out, tx::ACTION, parts.orchard.actions);
 }
 
 fn actions(out: &mut Vec<u8>, tag: u8, actions: Strided<'_>) {
+    let body = ACTION - 3;
+    let mut element = [0; ACTION];
+    element[0] = tag;
+    (element[1], element[2]) = (body as u8 | 0x80, (body >> 7) as u8);
     for action in actions.iter() {
-        message(out, tag, ACTION - 3);
-        hash(out, 0x0a, &action[32..64]);
-        hash(out, 0x12, &action[96..128]);
-        hash(out, 0x1a, &action[128..160]);
-        ciphertext(out, 0x22, &action[160..212]);
+        lay(&mut element, 3, 0x0a, &action[32..64]);
+        lay(&mut element, 37, 0x12, &action[96..128]);
+        lay(&mut element, 71, 0x1a, &action[128..160]);
+        lay(&mut element, 105, 0x22, &action[160..212]);
+        out.extend_from_slice(&element);
     }
 }
 
 fn transparent_inputs(out: &mut Vec<u8>, parts: &Parts<'_>) {
+    let mut element = [0; 2 + HASH_FIELD];
+    element[0] = tx::INPUT;
     for input in parts.inputs() {
-        message(out, tx::INPUT, input_body(input.index));
-        hash(out, 0x0a, &input.outpoint[..32]);
+        // At most 40 bytes.
+        element[1] = input_body(input.index) as u8;
+        lay(&mut element, 2, 0x0a, &input.outpoint[..32]);
+        out.extend_from_slice(&element);
         number(out, 0x10, u64::from(input.index));
     }
 }

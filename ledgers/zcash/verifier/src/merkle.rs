@@ -19,13 +19,13 @@ pub(crate) fn root(txids: &[[u8; 32]]) -> Root {
     let mut row = txids.to_vec();
     let mut repeated = false;
     while row.len() > 1 {
-        let (pairs, single) = row.as_chunks::<2>();
-        repeated |= pairs.iter().any(|[left, right]| left == right);
-        let odd = single
-            .first()
-            .map(|last| sha256d([*last; 2].as_flattened()));
-        let next = pairs.iter().map(|pair| sha256d(pair.as_flattened()));
-        row = next.chain(odd).collect();
+        for at in 0..row.len().div_ceil(2) {
+            let left = row[at * 2];
+            let right = row.get(at * 2 + 1);
+            repeated |= right == Some(&left);
+            row[at] = sha256d([left, *right.unwrap_or(&left)].as_flattened());
+        }
+        row.truncate(row.len().div_ceil(2));
     }
     Root {
         root: row.first().copied().unwrap_or_default(),

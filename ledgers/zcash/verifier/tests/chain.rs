@@ -20,7 +20,8 @@ fn follow(network: Network) -> (Tip, Vec<Verified>) {
     let blocks = first_blocks(network);
     let verified = (0..).zip(blocks).map(|(height, bytes)| {
         let checked = verifier.check(height, raw(bytes)).expect("sound alone");
-        verifier.extend(&mut tip, checked).expect("in context")
+        let placed = verifier.extend(&mut tip, checked);
+        placed.unwrap_or_else(|reject| panic!("{height}: {}", words(&reject)))
     });
     let verified = verified.collect();
     (tip, verified)
