@@ -210,7 +210,10 @@ async fn measure(address: &str, actions: usize) {
         least_nullifiers: Assurance::Relayed,
         observer: None,
     });
-    for (name, pools) in [("body, shielded", &[][..]), ("body, all pools", &[1, 2, 3, 4])] {
+    for (name, pools) in [
+        ("body, shielded", &[][..]),
+        ("body, all pools", &[1, 2, 3, 4]),
+    ] {
         let mut best = f64::MAX;
         for _ in 0..5 {
             let start = Instant::now();

@@ -88,6 +88,9 @@ pub struct RangeEnd {
     pub grade: Option<Assurance>,
 }
 
+/// Told of each stream that ends.
+pub type RangeObserver = Arc<dyn Fn(&RangeEnd) + Send + Sync>;
+
 /// What the range calls answer from, and under which rules.
 #[derive(Clone)]
 pub struct RangeContext {
@@ -100,7 +103,7 @@ pub struct RangeContext {
     /// The same for GetBlockRangeNullifiers.
     pub least_nullifiers: Assurance,
     /// Told of each stream that ends.
-    pub observer: Option<Arc<dyn Fn(&RangeEnd) + Send + Sync>>,
+    pub observer: Option<RangeObserver>,
 }
 
 impl RangeContext {

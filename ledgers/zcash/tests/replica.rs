@@ -9,6 +9,8 @@ mod blocks;
 mod counting;
 #[path = "replica/model.rs"]
 mod model;
+#[path = "replica/race.rs"]
+mod race;
 #[path = "replica/range.rs"]
 mod range;
 #[path = "replica/storage.rs"]
