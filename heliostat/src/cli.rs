@@ -69,7 +69,7 @@ pub enum Command {
     },
     /// Prove the replica again from the bytes on disk
     #[command(
-        after_help = "Example:\n  heliostat verify --deep --upstream http://127.0.0.1:8232\n\nThe store must not be in use by another writing process of a newer release; a running node may go on."
+        after_help = "Example:\n  heliostat verify --deep --upstream http://127.0.0.1:8232\n\nA running node may go on meanwhile."
     )]
     Verify {
         /// Whose replica.

@@ -36,3 +36,8 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longer than any key of a chain's tables, so that this many 0xff bytes lie
 /// above all of them; keys begin with heights or hashes.
 pub const LONGEST_KEY: usize = 64;
+
+/// Blocks asked for at a time by `heliostat verify --deep`: enough to keep a
+/// node busy, few enough to leave it room for others; at 4 MB of hex each they
+/// are bounded by 32 MB.
+pub const DEEP_FETCHES: usize = 8;

@@ -258,15 +258,7 @@ impl Chain {
         }
         let stored = self.store.get(META, NETWORK_ROW).await;
         if let Some(name) = stored.map_err(store_failure)? {
-            let known = [Network::Main, Network::Test, Network::Regtest]
-                .into_iter()
-                .find(|network| network.name().as_bytes() == &name[..]);
-            return known.ok_or_else(|| {
-                Failure::failed(format!(
-                    "the store {} is of a network this release does not know; use another store",
-                    self.store_address
-                ))
-            });
+            return stored_network(&name, &self.store_address);
         }
         loop {
             match self.nodes.ask_network().await {
@@ -342,7 +334,19 @@ impl Chain {
 }
 
 /// The row of the replica's `meta` table that names the network.
-const NETWORK_ROW: &[u8] = b"network";
+pub(crate) const NETWORK_ROW: &[u8] = b"network";
+
+/// The network of that row.
+pub(crate) fn stored_network(row: &[u8], store: &str) -> Result<Network, Failure> {
+    let known = [Network::Main, Network::Test, Network::Regtest]
+        .into_iter()
+        .find(|network| network.name().as_bytes() == row);
+    known.ok_or_else(|| {
+        Failure::failed(format!(
+            "the store {store} is of a network this release does not know; use another store"
+        ))
+    })
+}
 
 /// A store's error: a wrong address is a usage error.
 pub(crate) fn store_failure(error: StoreError) -> Failure {

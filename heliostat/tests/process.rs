@@ -82,7 +82,11 @@ impl Process {
         };
         match tokio::time::timeout(PATIENCE, waiting).await {
             Ok(status) => status,
-            Err(_) => panic!("not {what}: {:#?}\n{}", self.status().await, self.log.lock().unwrap()),
+            Err(_) => panic!(
+                "not {what}: {:#?}\n{}",
+                self.status().await,
+                self.log.lock().unwrap()
+            ),
         }
     }
 
@@ -92,7 +96,9 @@ impl Process {
     }
 
     async fn client(&self) -> CompactTxStreamerClient<tonic::transport::Channel> {
-        CompactTxStreamerClient::connect(self.grpc.clone()).await.unwrap()
+        CompactTxStreamerClient::connect(self.grpc.clone())
+            .await
+            .unwrap()
     }
 
     fn signal(&self, name: &str) {
@@ -148,10 +154,23 @@ async fn a_node_is_followed_served_and_left_with_exit_code_0() {
     process.until("agreed", agreed).await;
 
     let mut client = process.client().await;
-    let tip = client.get_latest_block(ChainSpec {}).await.unwrap().into_inner();
+    let tip = client
+        .get_latest_block(ChainSpec {})
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(tip.height, generator.height());
-    let at = |height| Some(BlockId { height, ..BlockId::default() });
-    let range = BlockRange { start: at(1), end: at(tip.height), ..BlockRange::default() };
+    let at = |height| {
+        Some(BlockId {
+            height,
+            ..BlockId::default()
+        })
+    };
+    let range = BlockRange {
+        start: at(1),
+        end: at(tip.height),
+        ..BlockRange::default()
+    };
     let mut stream = client.get_block_range(range).await.unwrap().into_inner();
     let mut count = 0;
     while stream.message().await.unwrap().is_some() {
@@ -159,7 +178,9 @@ async fn a_node_is_followed_served_and_left_with_exit_code_0() {
     }
     assert_eq!(count, tip.height);
 
-    let metrics = reqwest::get(format!("{}/metrics", process.observe)).await.unwrap();
+    let metrics = reqwest::get(format!("{}/metrics", process.observe))
+        .await
+        .unwrap();
     let metrics = metrics.text().await.unwrap();
     for part in [
         format!("heliostat_head_height{{chain=\"zcash\"}} {}.0", tip.height),
@@ -175,7 +196,10 @@ async fn a_node_is_followed_served_and_left_with_exit_code_0() {
         .unwrap();
     let words = String::from_utf8_lossy(&said.stdout).into_owned();
     assert_eq!(said.status.code(), Some(0), "{words}");
-    assert!(words.contains("agreed 2/2") && words.contains(&url), "{words}");
+    assert!(
+        words.contains("agreed 2/2") && words.contains(&url),
+        "{words}"
+    );
 
     assert_eq!(process.terminate(), Some(0));
 }
@@ -204,7 +228,12 @@ async fn a_process_whose_node_is_down_waits_and_comes_good() {
 
     handle.resume().await;
     process.until("ready", |status| status.ready).await;
-    let tip = process.client().await.get_latest_block(ChainSpec {}).await.unwrap();
+    let tip = process
+        .client()
+        .await
+        .get_latest_block(ChainSpec {})
+        .await
+        .unwrap();
     assert_eq!(tip.into_inner().height, generator.height());
     assert_eq!(process.terminate(), Some(0));
 }
@@ -225,7 +254,12 @@ async fn what_is_stored_is_served_without_any_node() {
     let served = |status: &Status| status.chains["zcash"].local_height == Some(generator.height());
     let status = process.until("serving", served).await;
     assert_eq!(status.chains["zcash"].network, "regtest");
-    let tip = process.client().await.get_latest_block(ChainSpec {}).await.unwrap();
+    let tip = process
+        .client()
+        .await
+        .get_latest_block(ChainSpec {})
+        .await
+        .unwrap();
     assert_eq!(tip.into_inner().height, generator.height());
     assert_eq!(process.terminate(), Some(0));
 }
@@ -250,7 +284,10 @@ async fn redownload_and_sync_from_height_forget_and_sync_again() {
         process.until("ready", |status| status.ready).await;
         assert_eq!(process.terminate(), Some(0));
         let asked = handle.count("getblock");
-        assert!(asked >= blocks, "{more:?}: {asked} blocks were fetched, not {blocks}");
+        assert!(
+            asked >= blocks,
+            "{more:?}: {asked} blocks were fetched, not {blocks}"
+        );
         if blocks == 0 {
             assert!(asked < 4, "{more:?}: {asked} blocks were fetched again");
         }
@@ -260,7 +297,12 @@ async fn redownload_and_sync_from_height_forget_and_sync_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_during_the_start_and_sigint_exit_0() {
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(&["--upstream", "http://127.0.0.1:1", "--store", &store(&folder)]);
+    let process = Process::start(&[
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--store",
+        &store(&folder),
+    ]);
     assert_eq!(process.terminate(), Some(0));
     let mut process = Process::start(&["--upstream", "http://127.0.0.1:1", "--store", "memory:"]);
     process.signal("-INT");
@@ -271,17 +313,37 @@ async fn sigterm_during_the_start_and_sigint_exit_0() {
 async fn a_node_of_another_network_is_reported_and_waited_for() {
     let node = Node::start(chain(5).chain().clone()).await.unwrap();
     let url = node.handle().url();
-    let process = Process::start(&["--upstream", &url, "--store", "memory:", "--network", "main"]);
+    let process = Process::start(&[
+        "--upstream",
+        &url,
+        "--store",
+        "memory:",
+        "--network",
+        "main",
+    ]);
     let refused = |status: &Status| status.chains["zcash"].upstreams[0].state == "unsupported";
     let status = process.until("refused", refused).await;
     let why = &status.chains["zcash"].upstreams[0].why;
     assert!(why.contains("regtest") && why.contains("main"), "{why}");
     let checked = Command::new(env!("CARGO_BIN_EXE_heliostat"))
-        .args(["check", "--upstream", &url, "--store", "memory:", "--network", "main"])
+        .args([
+            "check",
+            "--upstream",
+            &url,
+            "--store",
+            "memory:",
+            "--network",
+            "main",
+        ])
         .args(["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"])
         .output()
         .unwrap();
-    assert_eq!(checked.status.code(), Some(1), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert_eq!(
+        checked.status.code(),
+        Some(1),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
     assert_eq!(process.terminate(), Some(0));
 }
 
@@ -294,16 +356,99 @@ async fn check_finds_good_nodes_good_and_forks_apart() {
     let other = Node::start(fork.chain().clone()).await.unwrap();
     let check = |witness: String| {
         let output = Command::new(env!("CARGO_BIN_EXE_heliostat"))
-            .args(["check", "--upstream", &node.handle().url(), "--witness", &witness])
-            .args(["--store", "memory:", "--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"])
+            .args([
+                "check",
+                "--upstream",
+                &node.handle().url(),
+                "--witness",
+                &witness,
+            ])
+            .args([
+                "--store",
+                "memory:",
+                "--listen",
+                "127.0.0.1:0",
+                "--observe",
+                "127.0.0.1:0",
+            ])
             .output()
             .unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
     };
     let (code, words) = check(twin.handle().url());
     assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("regtest at height 20") && words.contains("the same block"), "{words}");
+    assert!(
+        words.contains("regtest at height 20") && words.contains("the same block"),
+        "{words}"
+    );
     let (code, words) = check(other.handle().url());
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("on a fork"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_proves_the_store_and_finds_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let generator = chain(30);
+    let node = Node::start(generator.chain().clone()).await.unwrap();
+    let url = node.handle().url();
+    let store = store(&folder);
+    let verify = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+            .args(["verify", "--store", &store])
+            .args(more)
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&output.stdout).into_owned();
+        (
+            output.status.code(),
+            words + &String::from_utf8_lossy(&output.stderr),
+        )
+    };
+    let process = Process::start(&["--upstream", &url, "--store", &store]);
+    process.until("ready", |status| status.ready).await;
+    let (code, words) = verify(&[]);
+    assert_eq!(code, Some(0), "beside the running node: {words}");
+    assert_eq!(process.terminate(), Some(0));
+
+    let (code, words) = verify(&["--deep", "--upstream", &url]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("blocks 0 to 30 of regtest"), "{words}");
+    assert!(words.contains("31 blocks compared"), "{words}");
+    let (code, words) = verify(&["--json"]);
+    assert_eq!(code, Some(0), "{words}");
+    let json: serde_json::Value = serde_json::from_str(&words).unwrap();
+    assert_eq!(json["zcash"]["blocks"], 31);
+
+    let other = generator.fork(25, 5, 99).unwrap();
+    node.handle().set_chain(other.chain().clone());
+    let (code, words) = verify(&["--deep", "--upstream", &url]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(
+        words.contains("block 26") && words.contains("deep.hash"),
+        "{words}"
+    );
+
+    damage(&folder);
+    let (code, words) = verify(&[]);
+    assert_eq!(code, Some(1), "{words}");
+}
+
+/// Changes one byte of a block's id wherever the file has it: in the compact
+/// blocks, in the records and in the header of the block above.
+fn damage(folder: &TempDir) {
+    let file = folder.path().join("zcash.sqlite");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let id = chain(30).chain().blocks[20].hash;
+    let found = bytes.windows(32).enumerate();
+    let found = found.filter(|(_, window)| *window == id);
+    let places: Vec<_> = found.map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "the block's id is in the file");
+    for at in places {
+        bytes[at + 7] ^= 1;
+    }
+    std::fs::write(&file, bytes).unwrap();
 }
