@@ -3,7 +3,8 @@
 //! node. It finds exactly the notes that were planted for it in Sapling,
 //! Orchard and Ironwood, and holds the right balance before and after a reorg.
 
-use heliostat_sim::zcash::{Generator, GeneratorConfig};
+use heliostat_sim::zcash::{Generator, GeneratorConfig, generator::Shielded};
+use zcash_protocol::consensus::BlockHeight;
 
 #[path = "wallet/account.rs"]
 mod account;
@@ -38,6 +39,31 @@ async fn a_wallet_finds_exactly_the_planted_notes_in_every_pool() {
     let balance = plan.balance_at(400);
     assert!(balance.sapling > 0 && balance.orchard > 0 && balance.ironwood > 0);
     assert!(plan.notes.iter().any(|note| note.spent.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_crosses_the_activation_of_orchard_and_of_ironwood() {
+    let mut config = GeneratorConfig::new(106, 160);
+    config.plant_every = 6;
+    config.network.nu5 = Some(BlockHeight::from_u32(50));
+    config.network.nu6 = config.network.nu5;
+    config.network.nu6_1 = config.network.nu5;
+    config.network.nu6_2 = config.network.nu5;
+    config.network.nu6_3 = Some(BlockHeight::from_u32(100));
+    let chain = Generator::new(config);
+    let service = Service::start(chain.chain().clone()).await;
+    let mut account = Account::restore(&chain, &service).await;
+    account.sync(&service).await;
+    account.holds_what_was_planted(&chain);
+    account.agrees_on_the_balance(&chain);
+    let first = |pool| {
+        let mut notes = chain.plan().notes.iter();
+        let first = notes.find(|note| note.pool == pool);
+        first.map(|note| note.height).expect("every pool has notes")
+    };
+    assert!(first(Shielded::Sapling) < 50);
+    assert!((50..100).contains(&first(Shielded::Orchard)));
+    assert!(first(Shielded::Ironwood) >= 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
