@@ -108,9 +108,9 @@ pub enum NotAChain {
         /// Height of the last.
         height: u64,
     },
-    /// A chain that is to be proven lacks headers the difficulty rule needs.
+    /// A proven chain lacks headers its last block was checked with.
     #[error(
-        "{given} headers are given, but the difficulty rule needs {needed} after height {height}"
+        "{given} headers are given, but the block at height {height} was checked with {needed}, itself included"
     )]
     TooFew {
         /// How many were given.

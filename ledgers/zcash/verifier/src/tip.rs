@@ -113,11 +113,14 @@ impl Tip {
     /// # Errors
     ///
     /// [`NotAChain`] when the headers do not link up, or are fewer than a
-    /// `proven` chain needs.
+    /// `proven` last block was checked with.
     pub fn rebuild(stored: Stored) -> Result<Self, NotAChain> {
         let mut tip = Self::linked(stored.network, stored.height, stored.headers)?;
         let given = tip.headers.len();
-        let needed = stored.network.context(stored.height + 1);
+        // What the last block was checked with, and itself. Fewer than the next
+        // one needs can be right: the rule looks back farther from NU7 on.
+        let before = stored.network.context(stored.height);
+        let needed = (before + 1).min(CONTEXT_HEADERS);
         if given < needed && stored.cap == Assurance::Proven {
             return Err(NotAChain::TooFew {
                 given,

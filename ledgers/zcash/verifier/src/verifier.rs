@@ -132,6 +132,14 @@ impl Verifier for ZcashVerifier {
         })
     }
 
+    fn size(raw: &RawBlock) -> usize {
+        let described = raw.described.as_ref();
+        let txs = described.map_or(0, |described| {
+            described.txs.iter().map(|tx| tx.raw.len()).sum()
+        });
+        raw.bytes.len() + txs
+    }
+
     fn link(tip: &Tip) -> Option<Link> {
         tip.link()
     }
