@@ -57,7 +57,7 @@ static TABLE: [Difference; 18] = [
         "info-from-memory",
         &["GetLightdInfo"],
         "asks the node twice on every request, and fails with INTERNAL when it is down",
-        "block height from the replica, the node's facts from memory; UNAVAILABLE only while no upstream has ever answered",
+        "block height from the replica, the node's facts from memory; UNAVAILABLE only until there is a verified block and an upstream has answered once",
         None,
     ),
     entry(

@@ -66,22 +66,13 @@ pub fn generator() -> &'static Generator {
 }
 
 /// How a rig is made.
+#[derive(Default)]
 pub struct Plan {
     pub settings: Settings,
     /// More nodes over the same chain, asked after the first.
     pub others: Vec<(Role, String)>,
     /// Where the first one is asked, if not at the node itself.
     pub through: Option<String>,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            settings: Settings::default(),
-            others: Vec::new(),
-            through: None,
-        }
-    }
 }
 
 impl Rig {
