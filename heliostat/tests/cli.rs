@@ -1,6 +1,8 @@
 //! The command line as an operator meets it: what is printed where, and the
 //! exit codes.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::{
     net::TcpListener,
     process::{Command, Output},
@@ -55,7 +57,10 @@ fn every_commands_help_shows_an_example() {
     ] {
         let output = heliostat(&folder(), &[command, &["--help"]].concat());
         assert_eq!(output.status.code(), Some(0));
-        assert!(stdout(&output).contains("Example:\n  heliostat "), "{command:?}");
+        assert!(
+            stdout(&output).contains("Example:\n  heliostat "),
+            "{command:?}"
+        );
     }
 }
 
@@ -64,7 +69,10 @@ fn the_version_goes_to_standard_output() {
     for arg in ["version", "--version"] {
         let output = heliostat(&folder(), &[arg]);
         assert_eq!(output.status.code(), Some(0));
-        assert_eq!(stdout(&output), format!("heliostat {}\n", env!("CARGO_PKG_VERSION")));
+        assert_eq!(
+            stdout(&output),
+            format!("heliostat {}\n", env!("CARGO_PKG_VERSION"))
+        );
         assert_eq!(stderr(&output), "");
     }
 }
@@ -73,22 +81,82 @@ fn the_version_goes_to_standard_output() {
 fn usage_errors_exit_with_2_and_say_what_to_do() {
     for (args, words) in [
         (&["zcash"][..], "--upstream URL"),
-        (&["zcash", "--upstream", "127.0.0.1:8232"], "http://HOST:PORT"),
-        (&["zcash", "--upstream", "http://x", "--checkpoint", "7"], "HEIGHT:HASH"),
-        (&["zcash", "--upstream", "http://x", "--log-level", "loud"], "info"),
-        (&["zcash", "--upstream", "http://x", "--store", "mysql:x"], "sqlite:PATH"),
-        (&["zcash", "--upstream", "http://x", "--store", "memory:", "--listen", "127.0.0.1"], "HOST:PORT"),
-        (&["zcash", "--upstream", "http://x", "--store", "memory:", "--observe", "127.0.0.1:0", "--listen", "0.0.0.0:0"], "--no-tls-very-insecure"),
-        (&["zcash", "--upstream", "http://x", "--rpc-user", "me"], "rpc-password"),
-        (&["zcash", "--upstream", "http://x", "--witness", "http://x"], "named twice"),
-        (&["zcash", "--upstream", "http://x", "--donation-address", "t1x"], "unified address"),
+        (
+            &["zcash", "--upstream", "127.0.0.1:8232"],
+            "http://HOST:PORT",
+        ),
+        (
+            &["zcash", "--upstream", "http://x", "--checkpoint", "7"],
+            "HEIGHT:HASH",
+        ),
+        (
+            &["zcash", "--upstream", "http://x", "--log-level", "loud"],
+            "info",
+        ),
+        (
+            &["zcash", "--upstream", "http://x", "--store", "mysql:x"],
+            "sqlite:PATH",
+        ),
+        (
+            &[
+                "zcash",
+                "--upstream",
+                "http://x",
+                "--store",
+                "memory:",
+                "--listen",
+                "127.0.0.1",
+            ],
+            "HOST:PORT",
+        ),
+        (
+            &[
+                "zcash",
+                "--upstream",
+                "http://x",
+                "--store",
+                "memory:",
+                "--observe",
+                "127.0.0.1:0",
+                "--listen",
+                "0.0.0.0:0",
+            ],
+            "--no-tls-very-insecure",
+        ),
+        (
+            &["zcash", "--upstream", "http://x", "--rpc-user", "me"],
+            "rpc-password",
+        ),
+        (
+            &["zcash", "--upstream", "http://x", "--witness", "http://x"],
+            "named twice",
+        ),
+        (
+            &[
+                "zcash",
+                "--upstream",
+                "http://x",
+                "--donation-address",
+                "t1x",
+            ],
+            "unified address",
+        ),
         (&["zcash", "--upstraem", "http://x"], "--upstream"),
         (&["run", "--config", "missing.toml"], "--config FILE"),
         (&["frobnicate"], "--help"),
     ] {
         let output = heliostat(&folder(), args);
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
-        assert!(stderr(&output).contains(words), "{args:?}: {}", stderr(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).contains(words),
+            "{args:?}: {}",
+            stderr(&output)
+        );
         assert_eq!(stdout(&output), "");
     }
 }
@@ -97,19 +165,51 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
 fn a_wrong_file_names_the_setting_and_the_fix() {
     let upstream = "[[chain.zcash.upstream]]\nurl = 'http://127.0.0.1:1'\n";
     for (text, words) in [
-        ("[chain.zcash]\nledger = 'zcash'\nnetwrok = 'main'".to_owned(), "did you mean network?"),
-        ("[chain.zcash]\nledger = 'dogecoin'".to_owned(), "it has zcash"),
-        ("[chain.zcash]\n".to_owned(), "chain.zcash.ledger: is missing"),
-        ("[store]\naddress = 'memory:'".to_owned(), "no chain is configured"),
-        ("[chain.zcash]\nledger = 'zcash'".to_owned(), "chain.zcash.upstream"),
-        (format!("[chain.zcash]\nledger = 'zcash'\nnetwork = 'mian'\n{upstream}"), "regtest"),
-        (format!("[chain.zcash]\nledger = 'zcash'\n{upstream}[chain.zcash.minimum]\nGetBlock = 'high'"), "agreed k/n"),
-        (format!("[door]\nmax-connections = 'many'\n[chain.zcash]\nledger = 'zcash'\n{upstream}"), "invalid type"),
+        (
+            "[chain.zcash]\nledger = 'zcash'\nnetwrok = 'main'".to_owned(),
+            "did you mean network?",
+        ),
+        (
+            "[chain.zcash]\nledger = 'dogecoin'".to_owned(),
+            "it has zcash",
+        ),
+        (
+            "[chain.zcash]\n".to_owned(),
+            "chain.zcash.ledger: is missing",
+        ),
+        (
+            "[store]\naddress = 'memory:'".to_owned(),
+            "no chain is configured",
+        ),
+        (
+            "[chain.zcash]\nledger = 'zcash'".to_owned(),
+            "chain.zcash.upstream",
+        ),
+        (
+            format!("[chain.zcash]\nledger = 'zcash'\nnetwork = 'mian'\n{upstream}"),
+            "regtest",
+        ),
+        (
+            format!(
+                "[chain.zcash]\nledger = 'zcash'\n{upstream}[chain.zcash.minimum]\nGetBlock = 'high'"
+            ),
+            "agreed k/n",
+        ),
+        (
+            format!(
+                "[door]\nmax-connections = 'many'\n[chain.zcash]\nledger = 'zcash'\n{upstream}"
+            ),
+            "invalid type",
+        ),
         ("[chain.zcash\n".to_owned(), "heliostat.toml"),
     ] {
         let output = checked(&text);
         assert_eq!(output.status.code(), Some(2), "{text}: {}", stderr(&output));
-        assert!(stderr(&output).contains(words), "{text}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains(words),
+            "{text}: {}",
+            stderr(&output)
+        );
     }
 }
 
@@ -170,21 +270,40 @@ fn lightwalletds_flags_are_taken_or_refused_in_words() {
 fn lightwalletds_switches_take_go_style_values() {
     let folder = folder();
     let check = |flag: &str| {
-        let args = ["check", "--upstream", "http://127.0.0.1:1", "--store", "memory:"];
+        let args = [
+            "check",
+            "--upstream",
+            "http://127.0.0.1:1",
+            "--store",
+            "memory:",
+        ];
         let addresses = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
         heliostat(&folder, &[&args[..], &addresses, &[flag]].concat())
     };
-    for flag in ["--ping-very-insecure=false", "--nocache=true", "--darkside-very-insecure=false"] {
+    for flag in [
+        "--ping-very-insecure=false",
+        "--nocache=true",
+        "--darkside-very-insecure=false",
+    ] {
         assert_eq!(check(flag).status.code(), Some(3), "{flag}");
     }
-    assert_eq!(check("--darkside-very-insecure=true").status.code(), Some(2));
+    assert_eq!(
+        check("--darkside-very-insecure=true").status.code(),
+        Some(2)
+    );
 }
 
 #[test]
 fn check_says_what_it_finds_in_words_and_in_json() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let args = ["check", "--upstream", "http://user:hunter2@127.0.0.1:1", "--listen", &taken];
+    let args = [
+        "check",
+        "--upstream",
+        "http://user:hunter2@127.0.0.1:1",
+        "--listen",
+        &taken,
+    ];
     let args = [&args[..], &["--observe", "127.0.0.1:0"]].concat();
     let output = heliostat(&folder(), &args);
     let words = stdout(&output);
@@ -210,7 +329,11 @@ fn check_says_what_it_finds_in_words_and_in_json() {
 fn status_without_a_process_says_what_to_look_at() {
     let output = heliostat(&folder(), &["status", "--observe", "http://127.0.0.1:1"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("--observe URL"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("--observe URL"),
+        "{}",
+        stderr(&output)
+    );
     assert_eq!(stdout(&output), "");
 }
 
@@ -218,7 +341,13 @@ fn status_without_a_process_says_what_to_look_at() {
 fn a_port_in_use_is_a_failure_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let args = ["zcash", "--upstream", "http://127.0.0.1:1", "--store", "memory:"];
+    let args = [
+        "zcash",
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--store",
+        "memory:",
+    ];
     let addresses = ["--observe", "127.0.0.1:0", "--listen", &taken];
     let output = heliostat(&folder(), &[&args[..], &addresses].concat());
     assert_eq!(output.status.code(), Some(1));

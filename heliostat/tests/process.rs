@@ -1,134 +1,19 @@
 //! The running process: against a simulated node, without one, and at its
 //! end.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[path = "process/running.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod running;
+
+use std::process::Command;
 
 use heliostat_observe::Status;
-use heliostat_sim::zcash::{Generator, GeneratorConfig, Node};
-use heliostat_zcash_proto::{
-    BlockId, BlockRange, ChainSpec, compact_tx_streamer_client::CompactTxStreamerClient,
-};
-use tempfile::TempDir;
+use heliostat_sim::zcash::Node;
+use heliostat_zcash_proto::{BlockId, BlockRange, ChainSpec};
+use running::{Process, chain, store};
 use tonic::Code;
-
-/// How long anything may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// `heliostat zcash` as a child process on ports of its own.
-struct Process {
-    child: Child,
-    grpc: String,
-    observe: String,
-    log: Arc<Mutex<String>>,
-}
-
-impl Process {
-    /// Starts it and reads its addresses from the log.
-    fn start(args: &[&str]) -> Self {
-        let addresses = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
-            .arg("zcash")
-            .args(args)
-            .args(addresses)
-            .args(["--log-format", "json"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let log = Arc::new(Mutex::new(String::new()));
-        let started = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let event: serde_json::Value = serde_json::from_str(&line).ok()?;
-            (event["message"] == "started").then_some(event)
-        });
-        let started = started.expect("the process says where it listens");
-        let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut log = kept.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let url = |field: &str| format!("http://{}", started[field].as_str().unwrap());
-        Self {
-            grpc: url("grpc"),
-            observe: url("observe"),
-            child,
-            log,
-        }
-    }
-
-    async fn status(&self) -> Status {
-        let url = format!("{}/status", self.observe);
-        let reply = reqwest::get(url).await.unwrap().text().await.unwrap();
-        serde_json::from_str(&reply).unwrap()
-    }
-
-    /// Waits until the status is as wanted.
-    async fn until(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
-        let waiting = async {
-            loop {
-                let status = self.status().await;
-                if wanted(&status) {
-                    return status;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(status) => status,
-            Err(_) => panic!(
-                "not {what}: {:#?}\n{}",
-                self.status().await,
-                self.log.lock().unwrap()
-            ),
-        }
-    }
-
-    async fn code_of(&self, path: &str) -> u16 {
-        let reply = reqwest::get(format!("{}{path}", self.observe)).await;
-        reply.unwrap().status().as_u16()
-    }
-
-    async fn client(&self) -> CompactTxStreamerClient<tonic::transport::Channel> {
-        CompactTxStreamerClient::connect(self.grpc.clone())
-            .await
-            .unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Ends it with SIGTERM; the exit code.
-    fn terminate(mut self) -> Option<i32> {
-        self.signal("-TERM");
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Already gone unless a test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn store(folder: &TempDir) -> String {
-    format!("sqlite:{}/zcash.sqlite", folder.path().display())
-}
-
-fn chain(blocks: u64) -> Generator {
-    Generator::new(GeneratorConfig::new(7, blocks))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_is_followed_served_and_left_with_exit_code_0() {
@@ -387,68 +272,4 @@ async fn check_finds_good_nodes_good_and_forks_apart() {
     let (code, words) = check(other.handle().url());
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("on a fork"), "{words}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn verify_proves_the_store_and_finds_damage() {
-    let folder = tempfile::tempdir().unwrap();
-    let generator = chain(30);
-    let node = Node::start(generator.chain().clone()).await.unwrap();
-    let url = node.handle().url();
-    let store = store(&folder);
-    let verify = |more: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_heliostat"))
-            .args(["verify", "--store", &store])
-            .args(more)
-            .output()
-            .unwrap();
-        let words = String::from_utf8_lossy(&output.stdout).into_owned();
-        (
-            output.status.code(),
-            words + &String::from_utf8_lossy(&output.stderr),
-        )
-    };
-    let process = Process::start(&["--upstream", &url, "--store", &store]);
-    process.until("ready", |status| status.ready).await;
-    let (code, words) = verify(&[]);
-    assert_eq!(code, Some(0), "beside the running node: {words}");
-    assert_eq!(process.terminate(), Some(0));
-
-    let (code, words) = verify(&["--deep", "--upstream", &url]);
-    assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("blocks 0 to 30 of regtest"), "{words}");
-    assert!(words.contains("31 blocks compared"), "{words}");
-    let (code, words) = verify(&["--json"]);
-    assert_eq!(code, Some(0), "{words}");
-    let json: serde_json::Value = serde_json::from_str(&words).unwrap();
-    assert_eq!(json["zcash"]["blocks"], 31);
-
-    let other = generator.fork(25, 5, 99).unwrap();
-    node.handle().set_chain(other.chain().clone());
-    let (code, words) = verify(&["--deep", "--upstream", &url]);
-    assert_eq!(code, Some(1), "{words}");
-    assert!(
-        words.contains("block 26") && words.contains("deep.hash"),
-        "{words}"
-    );
-
-    damage(&folder);
-    let (code, words) = verify(&[]);
-    assert_eq!(code, Some(1), "{words}");
-}
-
-/// Changes one byte of a block's id wherever the file has it: in the compact
-/// blocks, in the records and in the header of the block above.
-fn damage(folder: &TempDir) {
-    let file = folder.path().join("zcash.sqlite");
-    let mut bytes = std::fs::read(&file).unwrap();
-    let id = chain(30).chain().blocks[20].hash;
-    let found = bytes.windows(32).enumerate();
-    let found = found.filter(|(_, window)| *window == id);
-    let places: Vec<_> = found.map(|(at, _)| at).collect();
-    assert!(!places.is_empty(), "the block's id is in the file");
-    for at in places {
-        bytes[at + 7] ^= 1;
-    }
-    std::fs::write(&file, bytes).unwrap();
 }

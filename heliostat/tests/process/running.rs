@@ -1,0 +1,129 @@
+//! `heliostat zcash` as a child process, and what the tests ask it.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use heliostat_observe::Status;
+use heliostat_sim::zcash::{Generator, GeneratorConfig};
+use heliostat_zcash_proto::compact_tx_streamer_client::CompactTxStreamerClient;
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `heliostat zcash` as a child process on ports of its own.
+pub struct Process {
+    pub child: Child,
+    pub grpc: String,
+    pub observe: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Process {
+    /// Starts it and reads its addresses from the log.
+    pub fn start(args: &[&str]) -> Self {
+        let addresses = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+            .arg("zcash")
+            .args(args)
+            .args(addresses)
+            .args(["--log-format", "json"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let started = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let event: serde_json::Value = serde_json::from_str(&line).ok()?;
+            (event["message"] == "started").then_some(event)
+        });
+        let started = started.expect("the process says where it listens");
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let url = |field: &str| format!("http://{}", started[field].as_str().unwrap());
+        Self {
+            grpc: url("grpc"),
+            observe: url("observe"),
+            child,
+            log,
+        }
+    }
+
+    pub async fn status(&self) -> Status {
+        let url = format!("{}/status", self.observe);
+        let reply = reqwest::get(url).await.unwrap().text().await.unwrap();
+        serde_json::from_str(&reply).unwrap()
+    }
+
+    /// Waits until the status is as wanted.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
+        let waiting = async {
+            loop {
+                let status = self.status().await;
+                if wanted(&status) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(status) => status,
+            Err(_) => panic!(
+                "not {what}: {:#?}\n{}",
+                self.status().await,
+                self.log.lock().unwrap()
+            ),
+        }
+    }
+
+    pub async fn code_of(&self, path: &str) -> u16 {
+        let reply = reqwest::get(format!("{}{path}", self.observe)).await;
+        reply.unwrap().status().as_u16()
+    }
+
+    pub async fn client(&self) -> CompactTxStreamerClient<tonic::transport::Channel> {
+        CompactTxStreamerClient::connect(self.grpc.clone())
+            .await
+            .unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it with SIGTERM; the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        self.signal("-TERM");
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already gone unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The store of a test, in its folder.
+pub fn store(folder: &TempDir) -> String {
+    format!("sqlite:{}/zcash.sqlite", folder.path().display())
+}
+
+/// The chain every test follows.
+pub fn chain(blocks: u64) -> Generator {
+    Generator::new(GeneratorConfig::new(7, blocks))
+}
