@@ -10,6 +10,8 @@ use crate::defaults::{PROGRESS_DRAW, PROGRESS_LOG};
 
 /// Height, target, pace and what remains, on one line.
 const BAR: &str = "{prefix} {bar:30} {pos}/{len} {msg}";
+/// What is waited for, before there is a height.
+const WAITING: &str = "{prefix} {wide_msg}";
 
 /// What is drawn on standard error; clones draw on the same place.
 #[derive(Clone)]
@@ -95,10 +97,14 @@ impl Shown {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template(BAR);
-            let bar = ProgressBar::no_length().with_prefix(self.name.clone());
-            bars.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+            bars.add(ProgressBar::no_length().with_prefix(self.name.clone()))
         });
+        let template = match now.state {
+            State::Syncing => BAR,
+            _ => WAITING,
+        };
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let height = now.height().unwrap_or(0);
         bar.set_length(now.target.unwrap_or(height));
         bar.set_position(height);
@@ -154,6 +160,10 @@ mod tests {
             stale: false,
         };
         assert_eq!(words(&now), "10 blocks/s, 2 minutes left");
-        assert!(ProgressStyle::with_template(BAR).is_ok());
+        assert!(
+            [BAR, WAITING]
+                .iter()
+                .all(|line| ProgressStyle::with_template(line).is_ok())
+        );
     }
 }

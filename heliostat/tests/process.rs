@@ -10,7 +10,10 @@ mod running;
 use std::process::Command;
 
 use heliostat_observe::Status;
-use heliostat_sim::zcash::Node;
+use heliostat_sim::zcash::{
+    Node,
+    node::{Filter, Misbehaviour},
+};
 use heliostat_zcash_proto::{BlockId, BlockRange, ChainSpec};
 use running::{Process, chain, store};
 use tonic::Code;
@@ -272,4 +275,89 @@ async fn check_finds_good_nodes_good_and_forks_apart() {
     let (code, words) = check(other.handle().url());
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("on a fork"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lie_is_shown_with_its_evidence_and_another_node_serves() {
+    let generator = chain(20);
+    let liar = Node::start(generator.chain().clone()).await.unwrap();
+    let honest = Node::start(generator.chain().clone()).await.unwrap();
+    let lie = Filter {
+        heights: Some(10..=10),
+        ..Filter::all()
+    };
+    liar.misbehave(Misbehaviour::WrongMerkleRoot, lie);
+    let (url, second) = (liar.handle().url(), honest.handle().url());
+    let process = Process::start(&[
+        "--upstream",
+        &url,
+        "--upstream",
+        &second,
+        "--store",
+        "memory:",
+    ]);
+    let convicted = |status: &Status| !status.chains["zcash"].findings.is_empty();
+    process.until("convicted", convicted).await;
+    let status = process.until("ready", |status| status.ready).await;
+    let zcash = &status.chains["zcash"];
+    assert_eq!(zcash.local_height, Some(20));
+    assert_eq!(zcash.upstreams[0].state, "wrong");
+    assert_eq!(zcash.findings[0].height, Some(10));
+    let evidence = reqwest::get(format!("{}/evidence", process.observe))
+        .await
+        .unwrap();
+    let evidence: serde_json::Value =
+        serde_json::from_str(&evidence.text().await.unwrap()).unwrap();
+    assert_eq!(evidence[0]["chain"], "zcash");
+    assert_eq!(evidence[0]["upstream"], url);
+    let raw = hex::encode(&generator.chain().blocks[10].raw[..4]);
+    let exhibits = evidence[0]["evidence"]["exhibits"].as_array().unwrap();
+    let sent = |exhibit: &serde_json::Value| {
+        exhibit["bytes"]
+            .as_str()
+            .is_some_and(|bytes| bytes.starts_with(&raw))
+    };
+    assert!(
+        exhibits.iter().any(sent),
+        "the block as sent is kept: {evidence}"
+    );
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorg_is_followed_and_counted() {
+    let mut generator = chain(20);
+    let node = Node::start(generator.chain().clone()).await.unwrap();
+    let url = node.handle().url();
+    let process = Process::start(&["--upstream", &url, "--store", "memory:"]);
+    process.until("ready", |status| status.ready).await;
+    let fork = generator.fork(15, 8, 99).unwrap();
+    node.set_chain(fork.chain().clone());
+    let moved = |status: &Status| status.chains["zcash"].local_height == Some(23);
+    let status = process.until("on the fork", moved).await;
+    assert_eq!(status.chains["zcash"].rewinds, 1);
+    generator.extend(9);
+    node.set_chain(generator.chain().clone());
+    let back = |status: &Status| status.chains["zcash"].local_height == Some(29);
+    let status = process.until("back", back).await;
+    assert_eq!(status.chains["zcash"].rewinds, 2);
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_is_not_on_the_nodes_chain_is_said() {
+    let generator = chain(20);
+    let node = Node::start(generator.chain().clone()).await.unwrap();
+    let url = node.handle().url();
+    let mut hash = generator.chain().blocks[10].hash;
+    hash.reverse();
+    let wrong = format!("11:{}", hex::encode(hash));
+    let args = ["--upstream", &url, "--store", "memory:"];
+    let process = Process::start(&[&args[..], &["--checkpoint", &wrong]].concat());
+    let told = |status: &Status| {
+        let state = &status.chains["zcash"].state;
+        state.contains("another block at height 11")
+    };
+    process.until("told", told).await;
+    assert_eq!(process.terminate(), Some(0));
 }

@@ -100,7 +100,8 @@ impl Nodes {
         for node in self.followed() {
             match node.source(None).network().await {
                 Ok(network) => return Ok((network, node.name.clone())),
-                Err(fault) => told.push(format!("{} is {fault}", node.name)),
+                // Its words name the node.
+                Err(fault) => told.push(fault.to_string()),
             }
         }
         Err(told.join("; "))
