@@ -7,8 +7,13 @@
 //! HELIOSTAT_ZEBRAD=/path/to/zebrad cargo test --release -p heliostat --test interop -- --nocapture
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 #[path = "interop/heliostat.rs"]
 mod heliostat;
+#[path = "process/running.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod running;
 #[path = "interop/zebrad.rs"]
 mod zebrad;
 
@@ -62,9 +67,10 @@ async fn step(name: &str, part: impl Future<Output = String>) {
 /// Transparent, Sapling and Orchard coinbases before NU6.3, Ironwood ones
 /// after it.
 async fn mine_every_pool(zebrad: &Zebrad) {
+    let addresses = zebrad::shielded_addresses();
     zebrad.call("generate", json!([60])).await;
     for height_of_pools in [70, IRONWOOD + 20] {
-        for address in zebrad::SHIELDED_ADDRESSES {
+        for address in &addresses {
             zebrad.call("generatetoaddress", json!([2, address])).await;
         }
         let now = zebrad.height().await;
@@ -72,7 +78,7 @@ async fn mine_every_pool(zebrad: &Zebrad) {
             .call("generate", json!([height_of_pools.max(now + 1) - now]))
             .await;
     }
-    for address in zebrad::SHIELDED_ADDRESSES {
+    for address in &addresses {
         zebrad.call("generatetoaddress", json!([3, address])).await;
     }
 }
@@ -215,6 +221,11 @@ async fn reorgs_are_followed(heliostat: &Heliostat, zebrad: &Zebrad) -> String {
         heliostat.wait_for_tip(zebrad).await;
         depths.push(depth);
     }
+    // The new branch has every pool again.
+    for address in zebrad::shielded_addresses() {
+        zebrad.call("generatetoaddress", json!([2, address])).await;
+    }
+    heliostat.wait_for_tip(zebrad).await;
     format!("depths {depths:?}, the deeper ones over a shorter chain first")
 }
 

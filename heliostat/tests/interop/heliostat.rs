@@ -1,9 +1,6 @@
 //! The binary under test, as an operator runs it.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 use heliostat_zcash_proto as proto;
 use proto::{
@@ -14,11 +11,14 @@ use serde_json::json;
 use tempfile::TempDir;
 use tonic::{Status, Streaming, transport::Channel};
 
-use super::zebrad::{Zebrad, free_ports};
+use super::{
+    running::{Process, store},
+    zebrad::Zebrad,
+};
 
 /// The running process and its store.
 pub struct Heliostat {
-    child: Child,
+    process: Process,
     client: CompactTxStreamerClient<Channel>,
     store: String,
     upstream: String,
@@ -29,29 +29,15 @@ impl Heliostat {
     /// `heliostat zcash --upstream URL` with a store of its own.
     pub async fn start(upstream: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = format!("sqlite:{}", folder.path().join("zcash.sqlite").display());
-        let [grpc, observe] = free_ports();
-        let child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
-            .args(["zcash", "--upstream", upstream, "--store", &store])
-            .args(["--listen", &format!("127.0.0.1:{grpc}")])
-            .args(["--observe", &format!("127.0.0.1:{observe}")])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let address = format!("http://127.0.0.1:{grpc}");
-        for _ in 0..100 {
-            if let Ok(client) = CompactTxStreamerClient::connect(address.clone()).await {
-                return Self {
-                    child,
-                    client,
-                    store,
-                    upstream: upstream.to_owned(),
-                    _folder: folder,
-                };
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let store = store(&folder);
+        let process = Process::start(&["--upstream", upstream, "--store", &store]);
+        Self {
+            client: process.client().await,
+            process,
+            store,
+            upstream: upstream.to_owned(),
+            _folder: folder,
         }
-        panic!("heliostat did not listen within ten seconds");
     }
 
     fn client(&self) -> CompactTxStreamerClient<Channel> {
@@ -135,13 +121,8 @@ impl Heliostat {
     }
 
     /// SIGTERM must end it with exit code 0, and `verify` must find nothing.
-    pub async fn stop_and_verify(mut self) {
-        let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(killed.success());
-        let code = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code())
-            .await
-            .unwrap();
+    pub async fn stop_and_verify(self) {
+        let code = self.process.terminate();
         assert_eq!(code, Some(0), "a graceful stop exits 0");
         let verify = Command::new(env!("CARGO_BIN_EXE_heliostat"))
             .args([

@@ -7,14 +7,27 @@ use std::{
     time::Duration,
 };
 
+use heliostat_sim::zcash::generator::{Wallet, everything_at};
 use heliostat_zcash_proto as proto;
 use proto::compact_tx_streamer_client::CompactTxStreamerClient;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use zcash_keys::{encoding::encode_payment_address_p, keys::UnifiedAddressRequest};
 
-/// Regtest addresses nobody needs the keys of: a unified one with an Orchard
-/// receiver, and a Sapling one.
-pub const SHIELDED_ADDRESSES: [&str; 2] = ["@UA@", "@SAPLING@"];
+/// Regtest addresses of a known wallet: a unified one, whose Orchard receiver
+/// zebrad pays (in an Ironwood action once there is that pool), and a Sapling
+/// one.
+pub fn shielded_addresses() -> [String; 2] {
+    let network = everything_at(1);
+    let wallet = Wallet::new(&network, [7; 32]);
+    let keys = wallet.key().to_unified_full_viewing_key();
+    let (unified, _) = keys
+        .default_address(UnifiedAddressRequest::SHIELDED)
+        .unwrap();
+    let (_, sapling) = keys.sapling().unwrap().default_address();
+    let sapling = encode_payment_address_p(&network, &sapling);
+    [unified.encode(&network), sapling]
+}
 
 /// Where ordinary blocks are mined to.
 const TRANSPARENT_ADDRESS: &str = "t27eWDgjFYJGVXmzrXeVjnb5J3uXDM9xH9v";
@@ -117,10 +130,9 @@ miner_address = "{TRANSPARENT_ADDRESS}"
             .await
             .ok()?;
         let reply: Value = reply.json().await.ok()?;
-        reply
-            .get("result")
-            .filter(|result| !result.is_null())
-            .cloned()
+        // `invalidateblock` and its like answer null.
+        let failed = reply.get("error").is_some_and(|error| !error.is_null());
+        (!failed).then(|| reply["result"].clone())
     }
 
     /// The height of its best chain.

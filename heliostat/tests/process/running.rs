@@ -111,8 +111,9 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// `kill -9`.
     fn drop(&mut self) {
-        // Already gone unless a test failed.
+        // Already gone where a test ended it another way.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
