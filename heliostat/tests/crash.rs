@@ -94,11 +94,7 @@ async fn survive(store: &str) {
         // What was served before the kill is there from the first answer on,
         // or more; a reorg in between may have shortened it to the fork.
         if served.height > 0 {
-            let tip = client
-                .get_latest_block(ChainSpec {})
-                .await
-                .unwrap()
-                .into_inner();
+            let tip = first_tip(&mut client).await;
             let reorg = branches.chains[0].blocks.len() as u64 - FORK_DEPTH;
             assert!(
                 tip.height >= served.height.min(reorg),
