@@ -12,15 +12,17 @@ pub trait Replica<V: Verifier>: Send + Sync + 'static {
     /// The chain state after the newest stored position, or before the first.
     fn tip(&self) -> impl Future<Output = Result<V::Tip, StoreError>> + Send;
 
-    /// The chain state after `height`, which is stored; for rewinding.
+    /// The chain state after `height`, whose id is known; for rewinding.
     fn tip_at(&self, height: u64) -> impl Future<Output = Result<V::Tip, StoreError>> + Send;
 
-    /// The id stored at a height; `None` below the first and above the
-    /// newest.
+    /// The id at a height; `None` below the [`floor`](Self::floor) and above
+    /// the newest.
     fn id_at(&self, height: u64) -> impl Future<Output = Result<Option<Id>, StoreError>> + Send;
 
-    /// The lowest stored height; `None` while nothing is stored. A rewind
-    /// never goes below it.
+    /// The lowest height whose id is known: the one a chain was joined at,
+    /// which is known without being stored, or the lowest stored one. `None`
+    /// while there is neither. A rewind never goes below it, and a rewind to
+    /// it may leave nothing stored.
     fn floor(&self) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 
     /// In one atomic batch: forgets everything above `keep` (when given), then

@@ -28,7 +28,8 @@ use heliostat_core::{Id, Link};
 use heliostat_node::Replica;
 use heliostat_store::{Batch, Store, StoreError};
 use heliostat_zcash_verifier::{
-    Joined, Network, Stored, Tip, TreeSizes, Verified, ZcashVerifier, defaults::CONTEXT_HEADERS,
+    Header, Joined, Network, Stored, Tip, TreeSizes, Verified, ZcashVerifier,
+    defaults::CONTEXT_HEADERS,
 };
 use tokio::sync::watch;
 
@@ -171,6 +172,18 @@ impl ZcashReplica {
         }
     }
 
+    /// The id of the block the chain was joined at, when that is its height:
+    /// it is known, though nothing of the block is stored or served.
+    fn join_id_at(&self, height: u64) -> Result<Option<Id>, StoreError> {
+        let joined = self.join.as_ref().filter(|join| join.height == height);
+        let Some(header) = joined.and_then(|joined| joined.headers.last()) else {
+            return Ok(None);
+        };
+        let header = Header::parse(header)
+            .map_err(|error| corrupt(format!("the join point does not hold: {error}")))?;
+        Ok(Some(Id(header.hash())))
+    }
+
     /// The chain state after a stored block.
     async fn rebuild(&self, view: &View, height: u64) -> Result<Tip, StoreError> {
         let (record, _) = required(view.record(height).await, height)?;
@@ -250,11 +263,15 @@ impl Replica<ZcashVerifier> for ZcashReplica {
         match view.floor() {
             // Rewinding everything ends where the chain begins.
             Some(floor) if height + 1 == floor => self.root(),
+            _ if self.join_id_at(height)?.is_some() => self.root(),
             _ => self.rebuild(&view, height).await,
         }
     }
 
     async fn id_at(&self, height: u64) -> Result<Option<Id>, StoreError> {
+        if let Some(id) = self.join_id_at(height)? {
+            return Ok(Some(id));
+        }
         match self.log.view().link(height).await {
             Ok(link) => Ok(link.map(|link| link.id)),
             Err(ReadError::Store(error)) => Err(error),
@@ -263,7 +280,10 @@ impl Replica<ZcashVerifier> for ZcashReplica {
     }
 
     async fn floor(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.log.view().floor())
+        match &self.join {
+            Some(joined) => Ok(Some(joined.height)),
+            None => Ok(self.log.view().floor()),
+        }
     }
 
     async fn commit(

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use heliostat_core::{Fault, Link, Point, Source, Verifier};
+use heliostat_core::{Fault, Id, Link, Point, Source, Verifier};
 use heliostat_store::StoreError;
 
 use super::{
-    Shared, ask,
+    Shared,
     session::{End, Start, Survey},
     writer::Rewind,
 };
@@ -48,7 +48,9 @@ where
         let tip = self.replica.tip().await?;
         let link = V::link(&tip);
         self.settle(link);
-        let head = ask("its head", upstream.source().head()).await?;
+        let head = self
+            .ask_patiently(upstream, "its head", upstream.source().head())
+            .await?;
         self.upstreams.report_ok(upstream, Served::Head(head));
         self.tracker.target(head.height);
         let on = |tip| Start {
@@ -63,7 +65,7 @@ where
             height: ours.height.min(head.height),
             ..head
         };
-        let (mine, theirs) = self.compare_at(upstream, common, head).await?;
+        let (mine, theirs) = self.compare_at(upstream, ours, common, head).await?;
         if mine != theirs {
             let fork = Fork { tip, ours, head };
             return Ok((self.branch(upstream, memory, fork).await?, head));
@@ -79,23 +81,30 @@ where
         Ok((on(tip), head))
     }
 
-    /// Both ids at a height: ours, and the upstream's, which is known already
-    /// when the height is its head's.
+    /// Both ids at a height: ours, which is known already when our chain ends
+    /// there (also where it was joined and nothing is stored yet), and the
+    /// upstream's, which is known already when the height is its head's.
     async fn compare_at(
         &self,
         upstream: &Upstream<S>,
+        ours: Link,
         at: Point,
         head: Point,
-    ) -> Result<(heliostat_core::Id, heliostat_core::Id), End> {
+    ) -> Result<(Id, Id), End> {
         let height = at.height;
-        let Some(mine) = self.replica.id_at(height).await? else {
+        let mine = match height == ours.height {
+            true => Some(ours.id),
+            false => self.replica.id_at(height).await?,
+        };
+        let Some(mine) = mine else {
             let why = format!("its head is {height}, below everything this replica keeps");
             return Err(End::Fault(Fault::Behind(why)));
         };
         if height == head.height {
             return Ok((mine, head.id));
         }
-        let theirs = ask("an id", upstream.source().id_at(height)).await?;
+        let theirs = upstream.source().id_at(height);
+        let theirs = self.ask_patiently(upstream, "an id", theirs).await?;
         Ok((mine, theirs.ok_or(End::Moved)?))
     }
 
@@ -116,7 +125,8 @@ where
         let high = fork.ours.height.min(fork.head.height);
         let same = |height| async move {
             let mine = self.replica.id_at(height).await?;
-            let theirs = ask("an id", upstream.source().id_at(height)).await?;
+            let theirs = upstream.source().id_at(height);
+            let theirs = self.ask_patiently(upstream, "an id", theirs).await?;
             match (mine, theirs) {
                 (Some(mine), Some(theirs)) => Ok::<_, End>(mine == theirs),
                 _ => Err(End::Moved),

@@ -2,6 +2,7 @@
 //! dead and lying upstreams, on paused time.
 
 mod faults;
+mod joined;
 mod reorg;
 mod stop;
 mod sync;

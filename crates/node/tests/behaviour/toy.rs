@@ -311,6 +311,8 @@ pub struct MapReplica {
 #[derive(Default)]
 pub struct Stored {
     pub blocks: BTreeMap<u64, Block>,
+    /// Where the chain was joined; nothing of that position is stored.
+    pub joined: Option<Link>,
     /// The ledger has no measure.
     pub weightless: bool,
     /// Before a commit is done.
@@ -346,7 +348,7 @@ impl Stored {
     fn tip(&self, height: u64) -> Tip {
         let blocks = || self.blocks.range(..=height).map(|(_, block)| block);
         Tip {
-            link: blocks().next_back().map(|block| block.link),
+            link: blocks().next_back().map(|block| block.link).or(self.joined),
             weight: (!self.weightless).then(|| blocks().map(|b| u128::from(b.weight)).sum()),
         }
     }
@@ -362,11 +364,16 @@ impl Replica<Rules> for MapReplica {
     }
 
     async fn id_at(&self, height: u64) -> Result<Option<Id>, StoreError> {
-        Ok(self.stored().blocks.get(&height).map(|block| block.link.id))
+        let stored = self.stored();
+        let joined = stored.joined.filter(|link| link.height == height);
+        let block = stored.blocks.get(&height).map(|block| block.link);
+        Ok(block.or(joined).map(|link| link.id))
     }
 
     async fn floor(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.stored().blocks.keys().next().copied())
+        let stored = self.stored();
+        let joined = stored.joined.map(|link| link.height);
+        Ok(joined.or_else(|| stored.blocks.keys().next().copied()))
     }
 
     async fn commit(
@@ -390,15 +397,16 @@ impl Replica<Rules> for MapReplica {
         }
         if let Some(keep) = keep {
             assert!(
-                stored.blocks.contains_key(&keep),
-                "a rewind ends on a stored block"
+                stored.blocks.contains_key(&keep)
+                    || stored.joined.is_some_and(|link| link.height == keep),
+                "a rewind ends on a stored block, or where the chain was joined"
             );
             stored.blocks.retain(|height, _| *height <= keep);
         }
         let before = stored.tip(u64::MAX).weight;
         stored.commits.push((keep, items.len(), caught_up));
         for block in items {
-            let parent = stored.blocks.values().next_back().map(|block| block.link);
+            let parent = stored.tip(u64::MAX).link;
             assert_eq!(
                 block.link.parent,
                 parent.map_or(Id::default(), |link| link.id)
