@@ -8,7 +8,7 @@ use heliostat_store::Options as StoreOptions;
 use heliostat_zcash::{
     audit::{self, Problem, Report},
     chunk::META,
-    replica::{self, ZcashReplica},
+    replica::{self, NETWORK_ROW, ZcashReplica},
     view::{ReadError, View},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -110,7 +110,7 @@ async fn verify(
     let store = heliostat_store::open(address, name, &zcash::tables(), options)
         .await
         .map_err(zcash::store_failure)?;
-    let stored = store.get(META, zcash::NETWORK_ROW).await;
+    let stored = store.get(META, NETWORK_ROW.as_bytes()).await;
     let Some(stored) = stored.map_err(zcash::store_failure)? else {
         return Err(Failure::failed(format!(
             "{shown} holds no Zcash chain; name the store of the node with --store or --config"

@@ -34,7 +34,7 @@ use heliostat_store::{Options as StoreOptions, Store, StoreError, Table};
 use heliostat_zcash::{
     api,
     chunk::{META, TABLES},
-    replica::{self, ZcashReplica},
+    replica::{self, JOIN_ROW, NETWORK_ROW, STATE_ROW, ZcashReplica},
     source::ZcashSource,
 };
 use heliostat_zcash_verifier::{Joined, Network, ZcashVerifier};
@@ -256,7 +256,7 @@ impl Chain {
         if let Some(name) = self.config.network {
             return Ok(nodes::network(name));
         }
-        let stored = self.store.get(META, NETWORK_ROW).await;
+        let stored = self.store.get(META, NETWORK_ROW.as_bytes()).await;
         if let Some(name) = stored.map_err(store_failure)? {
             return stored_network(&name, &self.store_address);
         }
@@ -278,15 +278,18 @@ impl Chain {
     }
 
     /// The joint with the chain below the checkpoint, when there is one and
-    /// the store is new.
+    /// the store does not know its own beginning yet.
     async fn join(&self, network: Network) -> Result<Option<Joined>, Failure> {
         let Some(checkpoint) = &self.config.checkpoint else {
             return Ok(None);
         };
-        // Once the store has anything, it knows its own beginning.
-        let stored = self.store.get(META, NETWORK_ROW).await;
-        if stored.map_err(store_failure)?.is_some() {
-            return Ok(None);
+        // It knows once it was joined or has had a block. To have been opened
+        // is not enough: a process can be killed right after that.
+        for row in [JOIN_ROW, STATE_ROW] {
+            let stored = self.store.get(META, row.as_bytes()).await;
+            if stored.map_err(store_failure)?.is_some() {
+                return Ok(None);
+            }
         }
         loop {
             match joint::fetch(&self.nodes, network, checkpoint).await {
@@ -333,14 +336,9 @@ impl Chain {
     }
 }
 
-/// The row of the replica's `meta` table that names the network.
-pub(crate) const NETWORK_ROW: &[u8] = b"network";
-
-/// The network of that row.
+/// The network that [`NETWORK_ROW`] names.
 pub(crate) fn stored_network(row: &[u8], store: &str) -> Result<Network, Failure> {
-    let known = [Network::Main, Network::Test, Network::Regtest]
-        .into_iter()
-        .find(|network| network.name().as_bytes() == row);
+    let known = str::from_utf8(row).ok().and_then(Network::by_name);
     known.ok_or_else(|| {
         Failure::failed(format!(
             "the store {store} is of a network this release does not know; use another store"
@@ -359,7 +357,8 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
 /// Forgets what is stored from `height` on; with 0, everything but the
 /// findings.
 async fn forget(store: &Arc<dyn Store>, height: u64) -> Result<(), Failure> {
-    let Some(network) = store.get(META, NETWORK_ROW).await.map_err(store_failure)? else {
+    let network = store.get(META, NETWORK_ROW.as_bytes()).await;
+    let Some(network) = network.map_err(store_failure)? else {
         return Ok(());
     };
     if height == 0 {

@@ -20,6 +20,7 @@ mod plan;
 pub(crate) mod state;
 
 pub use log::{BlockLog, NewBlock};
+pub use state::{JOIN_ROW, NETWORK_ROW, STATE_ROW};
 
 use std::sync::Arc;
 
@@ -38,7 +39,6 @@ use crate::{
     view::{ReadError, Shared, View, corrupt, meta},
 };
 use defaults::CACHE_BYTES;
-use state::JOIN_ROW;
 
 /// How a replica is opened.
 #[derive(Clone, Debug)]

@@ -10,12 +10,14 @@ pub const LAYOUT: u32 = 1;
 
 /// The row with [`LAYOUT`], 4 bytes little-endian.
 pub const LAYOUT_ROW: &str = "layout";
-/// The row with the network's name.
+/// The row of [`META`](crate::chunk::META) with the network's name; there
+/// since the store was first opened.
 pub const NETWORK_ROW: &str = "network";
-/// The row with the tip the first stored block was verified against, when the
-/// chain does not begin at genesis.
+/// The row of [`META`](crate::chunk::META) with the tip the first stored block
+/// was verified against, when the chain does not begin at genesis.
 pub const JOIN_ROW: &str = "join";
-/// The row with generation, epoch and rewinds, written by each commit.
+/// The row of [`META`](crate::chunk::META) with generation, epoch and rewinds,
+/// written by each commit.
 pub const STATE_ROW: &str = "state";
 
 /// The value of [`STATE_ROW`]: generation, epoch, then epoch and kept height
