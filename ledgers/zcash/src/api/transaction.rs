@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use heliostat_core::{Assurance, Evidence, Exhibit};
 use heliostat_zcash_proto::{CompactTx, RawTransaction, TxFilter};
+use heliostat_zcash_verifier::transaction;
+use prost::Message as _;
 use serde::Deserialize;
 use serde_json::json;
 use tonic::{Code, Status};
 
 use super::{
     Service,
-    carrier::{Carried, carry},
     defaults::READ_ATTEMPTS,
     upstream::{Answer, Refusal},
 };
@@ -59,13 +60,19 @@ pub(super) fn read(txid: &[u8; 32], reply: Verbose) -> Result<Fetched, Unfit> {
     let data = hex::decode(&reply.hex).map_err(|error| Unfit::Unreadable(error.to_string()))?;
     // The node's -1 becomes the largest height, as the protocol wants it.
     let height = reply.height.unwrap_or(0).cast_unsigned();
-    let compact = match carry(&data) {
-        Ok(carried) if carried.txid == *txid => Some(carried.compact),
-        Ok(other) => return Err(Unfit::Wrong(another(txid, data, &other))),
-        Err(error) if error.is_opaque() => None,
+    let (compact, whole) = match transaction::read(&data) {
+        Ok(sent) if sent.txid() == *txid => {
+            let compact = CompactTx::decode(&sent.compact(0)[..])
+                .map_err(|error| Unfit::Unreadable(error.to_string()))?;
+            (Some(compact), sent.is_covered_by_txid())
+        }
+        Ok(other) => {
+            let sent = other.txid();
+            return Err(Unfit::Wrong(another(txid, data, &sent)));
+        }
+        Err(error) if error.is_opaque() => (None, false),
         Err(error) => return Err(Unfit::Unreadable(error.to_string())),
     };
-    let whole = compact.is_some() && version(&data).is_some_and(|version| version <= 4);
     Ok(Fetched {
         data,
         height,
@@ -75,28 +82,21 @@ pub(super) fn read(txid: &[u8; 32], reply: Verbose) -> Result<Fetched, Unfit> {
 }
 
 /// The proof that an upstream sent another transaction than it was asked for.
-fn another(txid: &[u8; 32], data: Vec<u8>, sent: &Carried) -> Evidence {
+fn another(txid: &[u8; 32], data: Vec<u8>, sent: &[u8; 32]) -> Evidence {
     Evidence {
         rule: "zcash.txid".into(),
         words: format!(
             "asked for transaction {}, got the bytes of {}",
             display(txid),
-            display(&sent.txid)
+            display(sent)
         ),
         height: None,
         exhibits: vec![
             Exhibit::new("transaction id asked for", *txid),
             Exhibit::new("transaction as sent", data),
-            Exhibit::new("transaction id computed", sent.txid),
+            Exhibit::new("transaction id computed", *sent),
         ],
     }
-}
-
-/// The version a transaction claims; the top bit only says that a version
-/// group follows.
-fn version(data: &[u8]) -> Option<u32> {
-    let header = u32::from_le_bytes(*data.first_chunk()?);
-    Some(header & 0x7fff_ffff)
 }
 
 impl Service {

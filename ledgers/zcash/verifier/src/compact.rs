@@ -1,5 +1,7 @@
 //! Compact blocks, written as protobuf bytes straight from the raw parts.
 
+use std::ops::Range;
+
 use crate::{
     TreeSizes,
     protobuf::{bytes, input_body, message, message_len, number, number_len, output_body},
@@ -69,38 +71,18 @@ impl Projections {
     /// Appends a transaction. The inputs of the first one, the coinbase, are
     /// left out.
     pub(crate) fn push(&mut self, index: usize, txid: &[u8; 32], parts: &Parts<'_>) {
-        let head = number_len(index as u64) + HASH_FIELD;
-        let middle = parts.spends.len() * SPEND
-            + parts.sapling_outputs.len() * OUTPUT
-            + parts.orchard.actions.len() * ACTION;
-        let ironwood = parts.ironwood.actions.len() * ACTION;
-        let inputs = if index > 0 { parts.inputs.compact } else { 0 };
-
+        let lengths = Lengths::of(index as u64, index > 0, parts);
         let full = &mut self.full;
-        message(
-            full,
-            block::TX,
-            head + middle + inputs + parts.outputs.compact + ironwood,
-        );
-        number(full, tx::INDEX, index as u64);
-        bytes(full, tx::TXID, txid);
-        let middle_at = full.len();
-        shielded(full, parts);
-        let middle_end = full.len();
-        if index > 0 {
-            transparent_inputs(full, parts);
-        }
-        transparent_outputs(full, parts);
-        let ironwood_at = full.len();
-        actions(full, tx::IRONWOOD, parts.ironwood.actions);
+        message(full, block::TX, lengths.full());
+        let (middle, ironwood) = lengths.write(full, txid, parts);
 
-        if middle + ironwood > 0 {
+        if lengths.is_shielded() {
             let out = &mut self.shielded;
-            message(out, block::TX, head + middle + ironwood);
+            message(out, block::TX, lengths.shielded());
             number(out, tx::INDEX, index as u64);
             bytes(out, tx::TXID, txid);
-            out.extend_from_slice(&full[middle_at..middle_end]);
-            out.extend_from_slice(&full[ironwood_at..]);
+            out.extend_from_slice(&full[middle]);
+            out.extend_from_slice(&full[ironwood]);
         }
     }
 
@@ -110,6 +92,91 @@ impl Projections {
         message(full, block::TX, number_len(index as u64) + HASH_FIELD);
         number(full, tx::INDEX, index as u64);
         bytes(full, tx::TXID, txid);
+    }
+}
+
+/// One transaction in compact form, all pools.
+pub(crate) fn full(index: u64, txid: &[u8; 32], parts: &Parts<'_>) -> Vec<u8> {
+    let lengths = Lengths::of(index, !parts.is_coinbase(), parts);
+    let mut out = Vec::with_capacity(lengths.full());
+    lengths.write(&mut out, txid, parts);
+    out
+}
+
+/// The same with the shielded pools alone; `None` when there are no such parts.
+pub(crate) fn shielded_only(index: u64, txid: &[u8; 32], parts: &Parts<'_>) -> Option<Vec<u8>> {
+    let lengths = Lengths::of(index, false, parts);
+    if !lengths.is_shielded() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(lengths.shielded());
+    number(&mut out, tx::INDEX, index);
+    bytes(&mut out, tx::TXID, txid);
+    shielded(&mut out, parts);
+    actions(&mut out, tx::IRONWOOD, parts.ironwood.actions);
+    Some(out)
+}
+
+/// How many bytes each part of a compact transaction takes.
+struct Lengths {
+    index: u64,
+    /// Position and id.
+    head: usize,
+    /// Sapling and Orchard.
+    middle: usize,
+    /// Transparent inputs; `None` when they are left out.
+    inputs: Option<usize>,
+    outputs: usize,
+    ironwood: usize,
+}
+
+impl Lengths {
+    fn of(index: u64, inputs: bool, parts: &Parts<'_>) -> Self {
+        Self {
+            index,
+            head: number_len(index) + HASH_FIELD,
+            middle: parts.spends.len() * SPEND
+                + parts.sapling_outputs.len() * OUTPUT
+                + parts.orchard.actions.len() * ACTION,
+            inputs: inputs.then_some(parts.inputs.compact),
+            outputs: parts.outputs.compact,
+            ironwood: parts.ironwood.actions.len() * ACTION,
+        }
+    }
+
+    fn full(&self) -> usize {
+        self.shielded() + self.inputs.unwrap_or(0) + self.outputs
+    }
+
+    fn shielded(&self) -> usize {
+        self.head + self.middle + self.ironwood
+    }
+
+    fn is_shielded(&self) -> bool {
+        self.middle + self.ironwood > 0
+    }
+
+    /// Appends the fields of all pools in ascending number, and says where in
+    /// `out` the shielded ones stand: Sapling and Orchard, then Ironwood.
+    #[inline]
+    fn write(
+        &self,
+        out: &mut Vec<u8>,
+        txid: &[u8; 32],
+        parts: &Parts<'_>,
+    ) -> (Range<usize>, Range<usize>) {
+        number(out, tx::INDEX, self.index);
+        bytes(out, tx::TXID, txid);
+        let middle = out.len();
+        shielded(out, parts);
+        let middle = middle..out.len();
+        if self.inputs.is_some() {
+            transparent_inputs(out, parts);
+        }
+        transparent_outputs(out, parts);
+        let ironwood = out.len();
+        actions(out, tx::IRONWOOD, parts.ironwood.actions);
+        (middle, ironwood..out.len())
     }
 }
 

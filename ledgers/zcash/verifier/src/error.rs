@@ -1,10 +1,10 @@
 //! Why bytes are not accepted.
 
-/// Bytes that are not a block.
+/// Bytes that are not a block, or not a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
     /// More bytes than consensus allows a block.
-    #[error("block of {len} bytes is longer than the {most} bytes consensus allows")]
+    #[error("{len} bytes are more than the {most} that consensus allows a block")]
     TooLong {
         /// Length of what was given.
         len: usize,

@@ -5,7 +5,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`scan()`] | the one pass: header, height, txids, Merkle root, compact bytes |
-//! | `transaction`, `txid` | layouts of transaction versions 1–6 and their ids |
+//! | [`transaction`], `txid` | layouts of transaction versions 1–6 and their ids; one transaction alone |
 //! | `compact`, `protobuf` | compact blocks, written as bytes |
 //! | [`Header`], `merkle` | what a header says, and the tree over the txids |
 //! | [`rule`] | names of the rules a block can break |
@@ -40,7 +40,7 @@ mod scan;
 mod sizes;
 mod target;
 mod tip;
-mod transaction;
+pub mod transaction;
 mod txid;
 mod verifier;
 

@@ -3,6 +3,13 @@
 //!
 //! Layouts: protocol specification, "transaction encoding"; ZIP 225 (v5);
 //! ZIP 229 (v6: a second bundle of Orchard's shape, Ironwood).
+//!
+//! What others use is [`read`] and [`txid`](txid()): one transaction without
+//! its block.
+
+mod alone;
+
+pub use alone::{Transaction, read, txid};
 
 use crate::{
     ScanError,
@@ -254,6 +261,18 @@ impl<'a> Parts<'a> {
     pub(crate) fn outputs(&self) -> impl Iterator<Item = Output<'a>> + use<'a> {
         let mut cursor = Cursor::new(self.outputs.bytes);
         std::iter::from_fn(move || Output::read(&mut cursor).ok()).take(self.outputs.count)
+    }
+
+    /// Whether this is a coinbase: its one input spends nothing (protocol
+    /// specification, "coinbase transactions": a null outpoint).
+    pub(crate) fn is_coinbase(&self) -> bool {
+        const NULL: [u8; 36] = {
+            let mut outpoint = [0; 36];
+            (outpoint[32], outpoint[33]) = (0xff, 0xff);
+            (outpoint[34], outpoint[35]) = (0xff, 0xff);
+            outpoint
+        };
+        self.inputs.count == 1 && self.inputs().all(|input| *input.outpoint == NULL)
     }
 
     /// Where a nullifier begins within a Sapling spend of this version.
