@@ -182,3 +182,19 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_socket_sends_small_answers_at_once() {
+        let door = Door::bind("127.0.0.1:0", Options::default())
+            .await
+            .expect("loopback has a free port");
+        let (client, stream) = tokio::join!(TcpStream::connect(door.local), accept(&door.listener));
+        let client = client.expect("the door is open");
+        assert!(!client.nodelay().expect("it is open"), "not by default");
+        assert!(stream.nodelay().expect("it is open"));
+    }
+}
