@@ -41,3 +41,7 @@ pub const LONGEST_KEY: usize = 64;
 /// node busy, few enough to leave it room for others; at 4 MB of hex each they
 /// are bounded by 32 MB.
 pub const DEEP_FETCHES: usize = 8;
+
+/// Blocks asked for at a time when a chain is joined at a checkpoint, of at
+/// most 113: bounded like [`DEEP_FETCHES`].
+pub const HEADER_FETCHES: usize = 8;

@@ -1,11 +1,21 @@
 //! The running process: against a simulated node, without one, and at its
 //! end.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `running` | the process as a child, and what tests ask it |
+//! | `checkpoint` | chains joined in the middle |
+//! | `stop` | signals |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "process/checkpoint.rs"]
+mod checkpoint;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;
+#[path = "process/stop.rs"]
+mod stop;
 
 use std::process::Command;
 
@@ -183,21 +193,6 @@ async fn redownload_and_sync_from_height_forget_and_sync_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_during_the_start_and_sigint_exit_0() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(&[
-        "--upstream",
-        "http://127.0.0.1:1",
-        "--store",
-        &store(&folder),
-    ]);
-    assert_eq!(process.terminate(), Some(0));
-    let mut process = Process::start(&["--upstream", "http://127.0.0.1:1", "--store", "memory:"]);
-    process.signal("-INT");
-    assert_eq!(process.child.wait().unwrap().code(), Some(0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_node_of_another_network_is_reported_and_waited_for() {
     let node = Node::start(chain(5).chain().clone()).await.unwrap();
     let url = node.handle().url();
@@ -341,23 +336,5 @@ async fn a_reorg_is_followed_and_counted() {
     let back = |status: &Status| status.chains["zcash"].local_height == Some(29);
     let status = process.until("back", back).await;
     assert_eq!(status.chains["zcash"].rewinds, 2);
-    assert_eq!(process.terminate(), Some(0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_that_is_not_on_the_nodes_chain_is_said() {
-    let generator = chain(20);
-    let node = Node::start(generator.chain().clone()).await.unwrap();
-    let url = node.handle().url();
-    let mut hash = generator.chain().blocks[10].hash;
-    hash.reverse();
-    let wrong = format!("11:{}", hex::encode(hash));
-    let args = ["--upstream", &url, "--store", "memory:"];
-    let process = Process::start(&[&args[..], &["--checkpoint", &wrong]].concat());
-    let told = |status: &Status| {
-        let state = &status.chains["zcash"].state;
-        state.contains("another block at height 11")
-    };
-    process.until("told", told).await;
     assert_eq!(process.terminate(), Some(0));
 }

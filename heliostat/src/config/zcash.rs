@@ -205,8 +205,10 @@ impl std::str::FromStr for Checkpoint {
         let mut id = [0; 32];
         hex::decode_to_slice(hash, &mut id).map_err(|_| wrong())?;
         id.reverse();
+        // A coinbase says a height in 32 bits.
+        let height: u32 = height.parse().map_err(|_| wrong())?;
         Ok(Self {
-            height: height.parse().map_err(|_| wrong())?,
+            height: height.into(),
             id: id.into(),
             sizes,
         })

@@ -2,12 +2,16 @@
 //! middle.
 
 use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use heliostat_core::Id;
 use heliostat_zcash::rpc::Rpc;
-use heliostat_zcash_verifier::{Header, Joined, Network, Tip, TreeSizes};
+use heliostat_zcash_verifier::{
+    Header, Joined, Network, Tip, TreeSizes, defaults::CONTEXT_HEADERS,
+};
 use serde_json::json;
 
 use super::nodes::{Node, Nodes};
-use crate::config::zcash::Checkpoint;
+use crate::{config::zcash::Checkpoint, defaults};
 
 /// Asks the followed nodes, in their order, for what the chain is joined
 /// with. The checkpoint's hash decides what is accepted: headers are linked
@@ -38,20 +42,7 @@ async fn from_node(
     network: Network,
     checkpoint: &Checkpoint,
 ) -> Result<Joined, String> {
-    let count = network.context(checkpoint.height + 1).max(1) as u64;
-    let first = (checkpoint.height + 1).saturating_sub(count);
-    let mut headers = Vec::new();
-    for height in first..=checkpoint.height {
-        headers.push(header(node.rpc(), height).await?);
-    }
-    let last = headers.last().map(|header| Header::parse(header));
-    let found = last.and_then(Result::ok).map(|header| header.hash());
-    if found != Some(checkpoint.id.0) {
-        return Err(format!(
-            "it has another block at height {} than the checkpoint; check the setting, or the node",
-            checkpoint.height
-        ));
-    }
+    let headers = headers(node.rpc(), network, checkpoint).await?;
     let sizes = match checkpoint.sizes {
         Some([sapling, orchard, ironwood]) => TreeSizes {
             sapling,
@@ -71,6 +62,50 @@ async fn from_node(
     match Tip::joined(joined.clone()) {
         Ok(_) => Ok(joined),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The headers up to the checkpoint, oldest first: as many as any rule looks
+/// back, because what a block above the next upgrade needs cannot be asked for
+/// later. Each is held to the id that the one above it names.
+async fn headers(
+    rpc: &Rpc,
+    network: Network,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<Bytes>, String> {
+    let count = match network.has_proof_of_work() {
+        true => (CONTEXT_HEADERS as u64).min(checkpoint.height + 1),
+        // No rule looks back at all; the checkpoint itself is the joint.
+        false => 1,
+    };
+    let lowest = checkpoint.height + 1 - count;
+    let fetched = stream::iter((lowest..=checkpoint.height).rev())
+        .map(|height| async move { (height, header(rpc, height).await) })
+        .buffered(defaults::HEADER_FETCHES);
+    let mut fetched = std::pin::pin!(fetched);
+    let mut expected = checkpoint.id;
+    let mut headers = Vec::new();
+    while let Some((height, header)) = fetched.next().await {
+        let bytes = header?;
+        let parsed = Header::parse(&bytes).map_err(|error| error.to_string())?;
+        if parsed.hash() != expected.0 {
+            return Err(other_block(height, checkpoint.height));
+        }
+        expected = Id(parsed.prev());
+        headers.push(bytes);
+    }
+    headers.reverse();
+    Ok(headers)
+}
+
+fn other_block(height: u64, checkpoint: u64) -> String {
+    match height == checkpoint {
+        true => format!(
+            "it has another block at height {height} than the checkpoint; check the setting, or the node"
+        ),
+        false => format!(
+            "its block at height {height} is not the one below the checkpoint at {checkpoint}; try another node"
+        ),
     }
 }
 

@@ -86,6 +86,18 @@ impl Process {
         }
     }
 
+    /// Waits until the log has these words.
+    pub async fn until_logged(&self, words: &str) {
+        let waiting = async {
+            while !self.log.lock().unwrap().contains(words) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            panic!("not logged: {words}\n{}", self.log.lock().unwrap());
+        }
+    }
+
     pub async fn code_of(&self, path: &str) -> u16 {
         let reply = reqwest::get(format!("{}{path}", self.observe)).await;
         reply.unwrap().status().as_u16()
@@ -117,6 +129,16 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs a command to its end: its exit code, and all it said.
+pub fn heliostat(args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+        .args(args)
+        .output()
+        .unwrap();
+    let words = [&output.stdout, &output.stderr].map(|out| String::from_utf8_lossy(out));
+    (output.status.code(), words.concat())
 }
 
 /// The store of a test, in its folder.
