@@ -170,12 +170,16 @@ async fn upstreams(
         };
         let (verdict, words) = match look.await.unwrap_or_else(|_| late()) {
             Ok((height, words)) => {
+                let standing = match source.syncing() {
+                    None => (Verdict::Ok, words),
+                    Some(syncing) => (Verdict::NotReady, format!("{words}; {syncing}")),
+                };
                 answering.push(Answering {
                     node,
                     source,
                     height,
                 });
-                (Verdict::Ok, words)
+                standing
             }
             Err(fault) => {
                 let verdict = match fault {

@@ -6,6 +6,7 @@
 //! | `running` | the process as a child, and what tests ask it |
 //! | `checkpoint` | chains joined in the middle |
 //! | `stop` | signals |
+//! | `syncing` | a node that is itself not there yet |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -16,6 +17,8 @@ mod checkpoint;
 mod running;
 #[path = "process/stop.rs"]
 mod stop;
+#[path = "process/syncing.rs"]
+mod syncing;
 
 use std::process::Command;
 

@@ -104,7 +104,8 @@ pub struct UpstreamStatus {
     /// `ok`, or the kind of its fault: `unreachable`, `behind`, `unsupported`,
     /// `wrong`.
     pub state: String,
-    /// Why, in words; empty when ok.
+    /// Why, in words; empty when all is well. One that is ok may still have
+    /// something to say, such as that it is syncing itself.
     pub why: String,
     /// The height it claimed last.
     pub height: Option<u64>,

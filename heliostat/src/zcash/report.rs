@@ -6,7 +6,7 @@ use std::{
 };
 
 use heliostat_core::{Assurance, Source as _};
-use heliostat_node::{Progress, State, UpstreamState, UpstreamStatus};
+use heliostat_node::{Progress, State, UpstreamState, UpstreamStatus, Upstreams};
 use heliostat_observe::{self as observe, ChainStatus, Head};
 use heliostat_zcash::source::ZcashSource;
 use tokio::time::timeout;
@@ -25,9 +25,11 @@ impl Chain {
         };
         let store = self.store_status().await;
         let upstreams = match live {
-            Some(live) => live.upstreams.status().iter().map(upstream).collect(),
+            Some(live) => upstreams(&live.upstreams),
             None => self.nodes.unasked(&progress.state),
         };
+        let serving = live.and_then(|live| live.upstreams.serving());
+        let syncing = serving.and_then(|serving| serving.source().syncing());
         let not_ready = not_ready(&progress, head.as_ref(), &store, &upstreams);
         let findings = live.map_or_else(Vec::new, |live| live.upstreams.findings());
         let forks = live.map_or_else(Vec::new, |live| live.upstreams.disagreements());
@@ -37,7 +39,7 @@ impl Chain {
                 .map_or("unknown", |live| live.network.name())
                 .to_owned(),
             listen: self.listen.to_string(),
-            state: progress.state.to_string(),
+            state: words(&progress.state, syncing),
             not_ready,
             local_height: head.as_ref().map(|head| head.height),
             target_height: progress.target,
@@ -143,7 +145,25 @@ fn not_ready(
     why
 }
 
-fn upstream(status: &UpstreamStatus) -> observe::UpstreamStatus {
+/// What the chain is doing. To have all of a node that is itself syncing is
+/// not to be at the network's head.
+fn words(state: &State, syncing: Option<String>) -> String {
+    match (state, syncing) {
+        (State::Following, Some(syncing)) => format!("{state}; {syncing}"),
+        _ => state.to_string(),
+    }
+}
+
+fn upstreams(upstreams: &Upstreams<ZcashSource>) -> Vec<observe::UpstreamStatus> {
+    let statuses = upstreams.status();
+    let all = upstreams.all().iter().zip(&statuses);
+    all.map(|(one, status)| upstream(status, one.source().syncing()))
+        .collect()
+}
+
+/// `syncing` says so of the node itself: no trouble, because what it has can
+/// be followed, but worth knowing.
+fn upstream(status: &UpstreamStatus, syncing: Option<String>) -> observe::UpstreamStatus {
     let trouble = status.trouble.as_ref();
     let state = match (status.state, trouble) {
         (UpstreamState::Quarantined, _) => "wrong",
@@ -161,6 +181,7 @@ fn upstream(status: &UpstreamStatus) -> observe::UpstreamStatus {
         state: state.to_owned(),
         why: trouble
             .map(|trouble| trouble.words.clone())
+            .or(syncing)
             .unwrap_or_default(),
         height: status.head,
     }
