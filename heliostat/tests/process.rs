@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `running` | the process as a child, and what tests ask it |
 //! | `checkpoint` | chains joined in the middle |
+//! | `postgres` | the same binary on PostgreSQL |
 //! | `stop` | signals |
 //! | `syncing` | a node that is itself not there yet |
 
@@ -12,6 +13,8 @@
 
 #[path = "process/checkpoint.rs"]
 mod checkpoint;
+#[path = "process/postgres.rs"]
+mod postgres;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;
