@@ -48,7 +48,9 @@ pub enum Command {
         config: PathBuf,
     },
     /// Validate the configuration and diagnose every upstream
-    #[command(after_help = "Example:\n  heliostat check --upstream http://127.0.0.1:8232")]
+    #[command(
+        after_help = "Example:\n  heliostat check --upstream http://127.0.0.1:8232\n\nExit codes: 0 all is in order, 1 something must be mended, 2 usage or configuration, 3 a node is down or syncing."
+    )]
     Check {
         /// What to check.
         #[command(flatten)]
@@ -58,7 +60,9 @@ pub enum Command {
         json: bool,
     },
     /// Show what a running process does
-    #[command(after_help = "Example:\n  heliostat status --json")]
+    #[command(
+        after_help = "Example:\n  heliostat status --json\n\nExit codes: 0 every chain is ready, 1 no Heliostat answers there, 2 usage, 3 it runs and is not ready."
+    )]
     Status {
         /// The observe address of the process.
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9068")]
@@ -69,7 +73,7 @@ pub enum Command {
     },
     /// Prove the replica again from the bytes on disk
     #[command(
-        after_help = "Example:\n  heliostat verify --deep --upstream http://127.0.0.1:8232\n\nA running node may go on meanwhile."
+        after_help = "Example:\n  heliostat verify --deep --upstream http://127.0.0.1:8232\n\nA running node may go on meanwhile.\n\nExit codes: 0 clean, 1 not clean or not readable, 2 usage or configuration, 3 run it again: the chain was rewound meanwhile, or the node of --deep is down or behind."
     )]
     Verify {
         /// Whose replica.

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, io::IsTerminal as _, sync::Arc};
 
 use futures::{StreamExt as _, stream};
+use heliostat_core::Fault;
 use heliostat_store::Options as StoreOptions;
 use heliostat_zcash::{
     audit::{self, Problem, Report},
@@ -68,8 +69,8 @@ impl Verified {
 /// Verifies every chain's store, and prints what was found.
 ///
 /// # Errors
-/// Something is not as it was verified, a store cannot be read, or (`deep`)
-/// the node cannot be asked.
+/// Something is not as it was verified, or a store cannot be read (1); the
+/// chain was rewound meanwhile, or (`deep`) the node is down or behind (3).
 pub fn run(config: Config, deep: bool, json: bool) -> Result<(), Failure> {
     let mut found = BTreeMap::new();
     runtime()?.block_on(async {
@@ -139,10 +140,10 @@ async fn verify(
                 Failure::usage("--deep reads the blocks from a node; name one with --upstream URL")
             })?;
             let source = node.source(Some(network));
-            source.network().await.map_err(|fault| {
-                let words = format!("{} is {fault}; {}", node.name(), advice(&fault));
-                Failure::failed(words)
-            })?;
+            source
+                .network()
+                .await
+                .map_err(|fault| unasked(node.name(), &fault))?;
             Some(compare(&replica.view(), node, &bar).await?)
         }
         false => None,
@@ -172,8 +173,8 @@ async fn compare(view: &View, node: &Node, bar: &ProgressBar) -> Result<Deep, Fa
     let mut fetched = std::pin::pin!(fetched);
     while let Some((height, raw)) = fetched.next().await {
         let raw = raw.map_err(|error| {
-            let name = node.name();
-            Failure::failed(format!("{name} did not give block {height}: {error}"))
+            let who = format!("{}, asked for block {height},", node.name());
+            unasked(&who, &Fault::from(error))
         })?;
         match audit::deep(view, height, &raw).await {
             Ok(problems) => {
@@ -191,6 +192,15 @@ async fn compare(view: &View, node: &Node, bar: &ProgressBar) -> Result<Deep, Fa
         bar.set_position(height);
     }
     Ok(found)
+}
+
+/// The node cannot be asked: for now, or until somebody does something.
+fn unasked(who: &str, fault: &Fault) -> Failure {
+    let words = format!("{who} is {fault}; {}", advice(fault));
+    match fault {
+        Fault::Unreachable(_) | Fault::Behind(_) => Failure::NotReady(words),
+        Fault::Unsupported(_) | Fault::Wrong(_) => Failure::failed(words),
+    }
 }
 
 fn bar(name: &str) -> ProgressBar {

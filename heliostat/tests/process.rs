@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `running` | the process as a child, and what tests ask it |
 //! | `checkpoint` | chains joined in the middle |
+//! | `codes` | the exit codes of `check`, `status` and `verify` |
 //! | `postgres` | the same binary on PostgreSQL |
 //! | `stop` | signals |
 //! | `syncing` | a node that is itself not there yet |
@@ -13,6 +14,8 @@
 
 #[path = "process/checkpoint.rs"]
 mod checkpoint;
+#[path = "process/codes.rs"]
+mod codes;
 #[path = "process/postgres.rs"]
 mod postgres;
 #[path = "process/running.rs"]
