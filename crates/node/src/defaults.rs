@@ -58,6 +58,14 @@ pub const POLL_GAP: Duration = Duration::from_millis(5);
 /// own; this one keeps a source that forgot one from stopping the follower.
 pub const CALL: Duration = Duration::from_secs(60);
 
+/// How long the followed upstream may keep us waiting for one answer while
+/// another one has it too. Ten times what a node that works needs for its
+/// largest block; one that stays below is never left.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often is looked for such another one from then on.
+pub const RIVAL_LOOK: Duration = Duration::from_millis(250);
+
 /// The deepest fork that is followed by itself: the deepest that nodes of
 /// proof-of-work chains can themselves make (they finalise what is older).
 pub const MAX_REWIND: u64 = 1_000;

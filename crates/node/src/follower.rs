@@ -8,6 +8,7 @@
 //! | `pipeline` | fetching ahead and checking, in order, within a window |
 //! | `writer` | batches on their way into the replica |
 //! | `heads` | where the upstream's head is |
+//! | `patience` | how long an answer is waited for |
 //!
 //! **Forks.** Where a ledger has a weight, a branch is read and verified from
 //! the common ancestor while ours stays as it is, and replaces ours in one
@@ -21,13 +22,13 @@
 //! to forget anything.
 
 mod heads;
+mod patience;
 mod pipeline;
 mod prepare;
 mod session;
 mod writer;
 
 use std::{
-    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -36,7 +37,7 @@ use heliostat_core::{Change, Fault, Link, Source, Verifier};
 use heliostat_store::StoreError;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -367,18 +368,4 @@ where
         };
         self.shared.report(upstream, &fault);
     }
-}
-
-/// Puts a question to an upstream, within the limit that holds for all.
-pub(crate) async fn ask<T>(
-    what: &str,
-    question: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    let late = |_| {
-        let seconds = defaults::CALL.as_secs();
-        Fault::Unreachable(format!(
-            "asked for {what}, it did not answer within {seconds} s"
-        ))
-    };
-    timeout(defaults::CALL, question).await.map_err(late)?
 }

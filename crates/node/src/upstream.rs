@@ -275,7 +275,24 @@ impl<S> Upstreams<S> {
     /// `height` (or, with `None`, that it delivered after all): until then
     /// its claim makes nobody else look behind.
     pub(crate) fn doubt(&self, upstream: &Upstream<S>, height: Option<u64>) {
-        upstream.health().doubt = height;
+        upstream.health().doubt(height);
+    }
+
+    /// The height an upstream is believed to have.
+    pub(crate) fn believed(&self, upstream: &Upstream<S>) -> Option<u64> {
+        upstream.health().believed()
+    }
+
+    /// Whether another upstream than this one can be followed now, and is
+    /// believed to have `height`.
+    pub(crate) fn has_rival(&self, to: &Upstream<S>, height: u64) -> bool {
+        let now = Instant::now();
+        let others = self.all.iter().filter(|one| one.index != to.index);
+        others.filter(|one| one.role == Role::Follow).any(|one| {
+            let health = one.health();
+            let has = health.believed().is_some_and(|head| head >= height);
+            has && health.trouble.is_none() && health.usable(now)
+        })
     }
 
     /// The head an upstream last claimed.

@@ -7,7 +7,7 @@ use heliostat_core::{Fault, Point, Source};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::ask;
+use super::patience::ask;
 use crate::{defaults, upstream::Upstream};
 
 pub(super) struct Heads<S> {

@@ -6,7 +6,7 @@ use futures::{FutureExt, StreamExt, stream::FuturesOrdered};
 use heliostat_core::{Fault, Reject, Source, Verifier};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Settings, ask};
+use super::{Settings, patience::ask};
 use crate::{defaults, upstream::Upstream};
 
 /// What is held in memory.
@@ -112,6 +112,11 @@ where
     /// Nothing is on its way.
     pub fn is_empty(&self) -> bool {
         self.fetches.is_empty() && self.ready.is_empty() && self.checks.is_empty()
+    }
+
+    /// The upstream was asked, and nothing can be done until it answers.
+    pub fn is_waiting(&self) -> bool {
+        !self.fetches.is_empty() && self.checks.is_empty()
     }
 
     /// The next positions, when they are checked; pending while there are

@@ -4,11 +4,13 @@ use std::sync::{Arc, PoisonError};
 
 use heliostat_core::{Fault, Id, Link, Point, Reject, Source, Verifier};
 use heliostat_store::StoreError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
     heads::Heads,
+    patience::outdone,
     pipeline::{Checks, Pipeline, Stop, Why},
     writer::{Committed, Rewind, Wake, Writer},
 };
@@ -91,12 +93,16 @@ pub(super) struct Session<S: Source, V: Verifier, R> {
     heads: Heads<S>,
     branch: Option<Branch>,
     committed: bool,
+    /// Since when nothing but the upstream keeps us from going on.
+    waiting: Option<Instant>,
 }
 
 enum Event<C> {
     Checks(Checks<C>),
     Wake(Wake),
     Head(Result<Point, Fault>),
+    /// The upstream keeps us waiting, and another one does not.
+    Outdone,
 }
 
 impl<S, V, R> Session<S, V, R>
@@ -137,6 +143,7 @@ where
             tip,
             branch,
             committed: false,
+            waiting: None,
         }
     }
 
@@ -164,12 +171,22 @@ where
             }
             let idle = self.pipeline.is_drained() && self.writer.is_idle();
             let held = self.writer.held();
+            let next = V::next_height(&self.tip);
+            let waiting = idle || self.pipeline.is_waiting();
+            let since = self
+                .waiting
+                .filter(|_| waiting)
+                .unwrap_or_else(Instant::now);
+            self.waiting = waiting.then_some(since);
             let event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return End::Cancelled,
                 wake = self.writer.next() => Event::Wake(wake),
                 checks = self.pipeline.next(held) => Event::Checks(checks),
                 head = self.heads.next(idle) => Event::Head(head),
+                () = self.shared.outdone(&self.upstream, next, since), if waiting => {
+                    Event::Outdone
+                }
             };
             let end = match event {
                 Event::Wake(Wake::Committed(done)) => {
@@ -178,9 +195,25 @@ where
                 }
                 Event::Wake(Wake::Failed(error, done)) => Some(self.failed(error, done).into()),
                 Event::Wake(Wake::Due) => None,
-                Event::Checks(checks) => self.extend(checks).err(),
-                Event::Head(Ok(head)) => self.head(head, idle),
+                Event::Checks(checks) => {
+                    self.waiting = None;
+                    self.extend(checks).err()
+                }
+                Event::Head(Ok(head)) => {
+                    // What it says of its head excuses nothing when
+                    // positions are waited for.
+                    if idle {
+                        self.waiting = None;
+                    }
+                    self.head(head, idle)
+                }
                 Event::Head(Err(fault)) => Some(End::Fault(fault)),
+                // Its answer is here, and being checked.
+                Event::Outdone if !idle && !self.pipeline.is_waiting() => None,
+                Event::Outdone => {
+                    self.shared.upstreams.doubt(&self.upstream, Some(next));
+                    Some(End::Fault(outdone(&format!("position {next}"))))
+                }
             };
             if let Some(end) = end {
                 return end;

@@ -118,6 +118,12 @@ impl Health {
         Turn::Quarantined
     }
 
+    /// Notes the lowest position it did not deliver; `None` once it delivered
+    /// one.
+    pub fn doubt(&mut self, height: Option<u64>) {
+        self.doubt = height.map(|height| self.doubt.map_or(height, |low| low.min(height)));
+    }
+
     /// Whether it may be asked now.
     pub fn usable(&self, now: Instant) -> bool {
         self.quarantined.is_none() && self.retry_at.is_none_or(|at| at <= now)

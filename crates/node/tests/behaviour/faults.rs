@@ -82,6 +82,42 @@ async fn an_upstream_that_never_answers_holds_nobody_up_for_good() {
     assert!(!running.upstreams.all()[0].is_quarantined());
 }
 
+/// The time here is the test's own: nothing waits for a real clock.
+#[tokio::test(start_paused = true)]
+async fn blocks_that_never_come_are_soon_asked_of_another_and_then_not_of_the_first_again() {
+    let (stuck, honest) = (Node::new(chain(50)), Node::new(chain(50)));
+    stuck.script().hangs_from = Some(20);
+    let running = follow(&[&stuck, &honest], &MapReplica::new());
+    let mut slowest = Duration::ZERO;
+    for round in 0..20 {
+        let since = tokio::time::Instant::now();
+        running.at(&honest).await;
+        assert!(since.elapsed() < 2 * heliostat_node::defaults::PATIENCE);
+        if round > 5 {
+            slowest = slowest.max(since.elapsed());
+        }
+        let mut blocks = honest.blocks();
+        grow(&mut blocks, 1, 0);
+        stuck.set(blocks.clone());
+        honest.set(blocks);
+    }
+    assert!(slowest < heliostat_node::defaults::PATIENCE, "{slowest:?}");
+    assert!(!running.upstreams.all()[0].is_quarantined());
+    assert!(
+        honest.script().fetched >= 30,
+        "the first 20 came from the other"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_slow_is_not_left_when_nobody_else_has_more() {
+    let (slow, other) = (Node::new(chain(100)), Node::new(chain(20)));
+    slow.script().delay = Duration::from_secs(8);
+    let running = follow(&[&slow, &other], &MapReplica::new());
+    running.at(&slow).await;
+    assert!(!running.upstreams.all()[0].is_quarantined());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_upstream_is_followed_and_not_held_against_it() {
     let node = Node::new(chain(300));

@@ -155,6 +155,8 @@ pub struct Script {
     pub down: bool,
     /// Never answers.
     pub hangs: bool,
+    /// Never gives a block from this height on.
+    pub hangs_from: Option<u64>,
     /// Before every answer.
     pub delay: Duration,
     /// Names a head that much too high.
@@ -260,6 +262,10 @@ impl Source for Toy {
     }
 
     async fn fetch(&self, height: u64) -> Result<Block, Fault> {
+        let hangs_from = self.0.script().hangs_from;
+        if hangs_from.is_some_and(|from| from <= height) {
+            std::future::pending::<()>().await;
+        }
         let block = self.0.answer(|script| {
             if let Some(mut hook) = script.before_fetch.take() {
                 hook(height, script);
