@@ -15,7 +15,6 @@
 //! | `blocks` | GetLatestBlock, GetBlock, GetBlockNullifiers |
 //! | `info` | GetLightdInfo |
 //! | `transaction`, `send` | GetTransaction; SendTransaction |
-//! | `carrier` | one transaction through the block scanner |
 //! | `trees`, `subtrees` | tree states; subtree roots |
 //! | `transparent` | address histories, balances, unspent outputs |
 //! | `mempool`, `exclude`, `pools` | the shared copy of the memory pool, and what of it is sent |
@@ -34,7 +33,6 @@ pub mod methods;
 pub mod settings;
 
 mod blocks;
-mod carrier;
 mod exclude;
 mod grade;
 mod health;
