@@ -90,6 +90,16 @@ impl fmt::Display for BlockKey {
     }
 }
 
+/// Both sides of one call: the bodies of the HTTP request and of the reply, as
+/// they went over the wire. Credentials are in neither.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The JSON-RPC request.
+    pub request: Bytes,
+    /// The JSON-RPC reply.
+    pub reply: Bytes,
+}
+
 /// One node's JSON-RPC endpoint. Cheap to clone; clones share connections,
 /// credentials and slots.
 #[derive(Clone)]
@@ -154,7 +164,26 @@ impl Rpc {
         self.call_as(method, params).await
     }
 
-    /// The same, read into a type: large replies need not become a `Value`.
+    /// The same, with the exact bytes of both sides, which evidence needs.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn exchange(
+        &self,
+        method: &str,
+        params: &Value,
+    ) -> Result<(Value, Exchange), RpcError> {
+        let request = request(method, params);
+        let reply = self
+            .post(method, request.clone(), is_verbose(params))
+            .await?;
+        let value = reply::result(self.address(), method, &reply)?;
+        let reply = reply.body;
+        Ok((value, Exchange { request, reply }))
+    }
+
+    /// The same as [`call`](Self::call), read into a type: large replies need not become a `Value`.
     ///
     /// # Errors
     ///
@@ -165,8 +194,8 @@ impl Rpc {
         method: &str,
         params: Value,
     ) -> Result<T, RpcError> {
-        let verbose = params.get(1).and_then(Value::as_u64) != Some(0);
-        let reply = self.post(method, &params, verbose).await?;
+        let request = request(method, &params);
+        let reply = self.post(method, request, is_verbose(&params)).await?;
         reply::result(self.address(), method, &reply)
     }
 
@@ -192,14 +221,12 @@ impl Rpc {
 
     /// The bytes of a result that is a hex string.
     async fn raw(&self, method: &str, params: Value) -> Result<Bytes, RpcError> {
-        let reply = self.post(method, &params, false).await?;
+        let reply = self.post(method, request(method, &params), false).await?;
         reply::hex_result(self.address(), method, &reply)
     }
 
     /// Sends a request and reads the whole reply.
-    async fn post(&self, method: &str, params: &Value, verbose: bool) -> Result<Reply, RpcError> {
-        let request = json!({ "jsonrpc": "1.0", "id": 1, "method": method, "params": params });
-        let request = Bytes::from(request.to_string());
+    async fn post(&self, method: &str, request: Bytes, verbose: bool) -> Result<Reply, RpcError> {
         let cap = defaults::reply_cap(method, verbose);
         let work = async {
             // The semaphore is never closed.
@@ -285,4 +312,14 @@ impl Rpc {
     fn unreachable(&self, words: String) -> RpcError {
         Fault::Unreachable(format!("{}: {words}", self.address())).into()
     }
+}
+
+fn request(method: &str, params: &Value) -> Bytes {
+    let request = json!({ "jsonrpc": "1.0", "id": 1, "method": method, "params": params });
+    Bytes::from(request.to_string())
+}
+
+/// Whether more than raw bytes is asked for.
+fn is_verbose(params: &Value) -> bool {
+    params.get(1).and_then(Value::as_u64) != Some(0)
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use heliostat_core::{Assurance, Evidence, Exhibit};
+use heliostat_core::{Assurance, Evidence};
 use heliostat_zcash_proto::{CompactTx, RawTransaction, TxFilter};
-use heliostat_zcash_verifier::transaction;
+use heliostat_zcash_verifier::{another_transaction, transaction};
 use prost::Message as _;
 use serde::Deserialize;
 use serde_json::json;
@@ -66,9 +66,11 @@ pub(super) fn read(txid: &[u8; 32], reply: Verbose) -> Result<Fetched, Unfit> {
                 .map_err(|error| Unfit::Unreadable(error.to_string()))?;
             (Some(compact), sent.is_covered_by_txid())
         }
-        Ok(other) => {
-            let sent = other.txid();
-            return Err(Unfit::Wrong(another(txid, data, &sent)));
+        Ok(_) => {
+            // It is one: the ids differ.
+            let unreadable = || Unfit::Unreadable("it has another id".into());
+            let evidence = another_transaction(txid, &data);
+            return Err(evidence.map_or_else(unreadable, Unfit::Wrong));
         }
         Err(error) if error.is_opaque() => (None, false),
         Err(error) => return Err(Unfit::Unreadable(error.to_string())),
@@ -79,24 +81,6 @@ pub(super) fn read(txid: &[u8; 32], reply: Verbose) -> Result<Fetched, Unfit> {
         whole,
         compact,
     })
-}
-
-/// The proof that an upstream sent another transaction than it was asked for.
-fn another(txid: &[u8; 32], data: Vec<u8>, sent: &[u8; 32]) -> Evidence {
-    Evidence {
-        rule: "zcash.txid".into(),
-        words: format!(
-            "asked for transaction {}, got the bytes of {}",
-            display(txid),
-            display(sent)
-        ),
-        height: None,
-        exhibits: vec![
-            Exhibit::new("transaction id asked for", *txid),
-            Exhibit::new("transaction as sent", data),
-            Exhibit::new("transaction id computed", *sent),
-        ],
-    }
 }
 
 impl Service {

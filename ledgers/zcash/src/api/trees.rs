@@ -3,8 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use heliostat_core::{Evidence, Exhibit, Id};
+use heliostat_core::Id;
 use heliostat_zcash_proto::{BlockId, TreeState};
+use heliostat_zcash_verifier::another_tree_state;
 use serde::Deserialize;
 use serde_json::json;
 use tonic::{Code, Status};
@@ -16,6 +17,7 @@ use super::{
     transaction::display,
     upstream::Refusal,
 };
+use crate::rpc::Exchange;
 
 /// The reply to `z_gettreestate`.
 #[derive(Deserialize)]
@@ -87,6 +89,12 @@ struct Question {
 enum By {
     Height(u64),
     Hash(Id),
+}
+
+/// Where a reply comes from.
+struct Origin {
+    exchange: Exchange,
+    from: Arc<Node>,
 }
 
 /// The node's code for a block that is not on its chain.
@@ -192,7 +200,6 @@ impl Service {
             By::Hash(id) => display(&id.0),
         };
         let (mut reply, from) = self.one_state(&asked, question.ours.is_some()).await?;
-        self.is_answer_to(&question.by, &reply, &from)?;
         if let Some(id) = question.ours
             && !reply.hash.eq_ignore_ascii_case(&display(&id.0))
         {
@@ -210,7 +217,7 @@ impl Service {
             }
             let skip = std::mem::take(&mut reply.sapling.skip_hash);
             let (next, _) = self.one_state(&skip, false).await?;
-            if !next.hash.eq_ignore_ascii_case(&skip) || next.height >= reply.height {
+            if next.height >= reply.height {
                 return Err(Unfit::Refused(Status::unavailable(format!(
                     "GetTreeState: upstream {} names a tree state it does not have",
                     from.name()
@@ -237,7 +244,7 @@ impl Service {
         })
     }
 
-    /// One reply. `ours` says that the block is on our chain, so that a node
+    /// One reply that is one to what was asked. `ours` says that the block is on our chain, so that a node
     /// that does not have it is on another one.
     async fn one_state(&self, asked: &str, ours: bool) -> Result<(Reply, Arc<Node>), Unfit> {
         let answer = match self.nodes.ask("z_gettreestate", json!([asked])).await {
@@ -256,43 +263,35 @@ impl Service {
                 ));
             }
         };
-        let from = Arc::clone(&answer.from);
+        let of = Origin {
+            exchange: answer.exchange.clone(),
+            from: Arc::clone(&answer.from),
+        };
         let reply = answer.read::<Reply>().map_err(|error| {
             Unfit::Refused(Status::invalid_argument(format!(
                 "GetTreeState: cannot marshal treestate: {error}"
             )))
         })?;
-        Ok((reply, from))
+        self.is_answer_to(asked, &reply, &of)?;
+        Ok((reply, of.from))
     }
 
     /// A reply for another height or hash than the one asked for convicts its
-    /// sender.
-    fn is_answer_to(&self, by: &By, reply: &Reply, from: &Node) -> Result<(), Unfit> {
-        let (asked, right) = match by {
-            By::Height(height) => (height.to_string(), reply.height == *height),
-            By::Hash(id) => {
-                let hash = display(&id.0);
-                let right = reply.hash.eq_ignore_ascii_case(&hash);
-                (hash, right)
-            }
-        };
-        if right {
+    /// sender, as far as the bytes of both sides prove it. What they do not
+    /// prove (such as a block hash that is none) is not passed on either.
+    fn is_answer_to(&self, asked: &str, reply: &Reply, of: &Origin) -> Result<(), Unfit> {
+        let height = reply.height.to_string();
+        if reply.hash.eq_ignore_ascii_case(asked) || height == asked {
             return Ok(());
         }
-        let got = format!("{} {}", reply.height, reply.hash);
-        let evidence = Evidence {
-            rule: "zcash.tree-state-of-another-block".into(),
-            words: format!("asked for the tree state of block {asked}, got that of {got}"),
-            height: Some(reply.height),
-            exhibits: vec![
-                Exhibit::new("block asked for", asked.into_bytes()),
-                Exhibit::new("height and hash in the reply", got.into_bytes()),
-            ],
+        let (Exchange { request, reply }, from) = (&of.exchange, &of.from);
+        let status = match another_tree_state(request, reply) {
+            Some(evidence) => self.nodes.convict("GetTreeState", from, evidence),
+            None => Status::unavailable(format!(
+                "GetTreeState: upstream {} did not answer what it was asked; try again",
+                from.name()
+            )),
         };
-        Err(Unfit::Refused(self.nodes.convict(
-            "GetTreeState",
-            from,
-            evidence,
-        )))
+        Err(Unfit::Refused(status))
     }
 }

@@ -9,7 +9,11 @@ use serde_json::Value;
 use tonic::{Code, Status};
 
 use super::{Node, defaults::READ_ATTEMPTS};
-use crate::{node_info::NodeInfo, rpc::RpcError, source::ZcashSource};
+use crate::{
+    node_info::NodeInfo,
+    rpc::{Exchange, RpcError},
+    source::ZcashSource,
+};
 
 /// The upstreams, asked best first.
 #[derive(Clone)]
@@ -21,6 +25,8 @@ pub(super) struct Nodes {
 pub(super) struct Answer {
     /// The `result` of the JSON-RPC reply.
     pub(super) value: Value,
+    /// The exact bytes of both sides, in case it proves wrong.
+    pub(super) exchange: Exchange,
     /// Who gave it, to be reported when it proves wrong.
     pub(super) from: Arc<Node>,
 }
@@ -105,8 +111,14 @@ impl Nodes {
         let mut down = None;
         while asked.len() < READ_ATTEMPTS {
             let Some(from) = self.next(&asked) else { break };
-            match from.source().rpc().call(method, params.clone()).await {
-                Ok(value) => return Ok(Answer { value, from }),
+            match from.source().rpc().exchange(method, &params).await {
+                Ok((value, exchange)) => {
+                    return Ok(Answer {
+                        value,
+                        exchange,
+                        from,
+                    });
+                }
                 Err(RpcError::Node { code, message }) => {
                     return Err(Refusal::Node { code, message });
                 }

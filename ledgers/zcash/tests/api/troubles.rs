@@ -9,6 +9,7 @@ use heliostat_zcash_proto::{
     AddressList, BlockRange, ChainSpec, Empty, GetAddressUtxosArg, GetMempoolTxRequest,
     GetSubtreeRootsArg, RawTransaction, TransparentAddressBlockFilter, TxFilter,
 };
+use heliostat_zcash_verifier::convict;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -231,8 +232,7 @@ async fn other_bytes_for_a_transaction_are_evidence_and_the_honest_node_is_asked
         .await
         .expect("the second one is honest");
     assert_eq!(reply.into_inner().data, unmined[0].1);
-    let findings = rig.upstreams.findings();
-    assert_eq!(findings.len(), 1);
+    convicted(&rig, "zcash.txid", &unmined[1].1);
     let states: Vec<_> = rig
         .upstreams
         .status()
@@ -257,7 +257,7 @@ async fn a_lone_liar_is_named_and_its_bytes_are_not_passed_on() {
             "zcash.txid",
         ],
     );
-    assert_eq!(rig.upstreams.findings().len(), 1);
+    convicted(&rig, "zcash.txid", &unmined[1].1);
 }
 
 #[tokio::test]
@@ -277,8 +277,26 @@ async fn the_tree_state_of_another_block_is_evidence() {
             "zcash.tree-state-of-another-block",
         ],
     );
+    convicted(
+        &rig,
+        "zcash.tree-state-of-another-block",
+        br#""params":["9"]"#,
+    );
+}
+
+/// The one finding is about this, holds these bytes, and convicts whoever
+/// reads it with nothing else at hand.
+fn convicted(rig: &Rig, rule: &str, bytes: &[u8]) {
     let findings = rig.upstreams.findings();
-    assert_eq!(findings.len(), 1);
+    let [finding] = &findings[..] else {
+        panic!("{} findings", findings.len());
+    };
+    let evidence = &finding.evidence;
+    assert_eq!((&finding.upstream[..], &evidence.rule[..]), ("node", rule));
+    assert_eq!(convict(evidence), Ok(()));
+    let mut exhibits = evidence.exhibits.iter();
+    let shown = |exhibit: &[u8]| exhibit.windows(bytes.len()).any(|part| part == bytes);
+    assert!(exhibits.any(|exhibit| shown(&exhibit.bytes)));
 }
 
 #[tokio::test]

@@ -24,3 +24,7 @@ pub const MIN_OUTPUT_BYTES: usize = 9;
 /// back (averaging window of 102 from NU7 on, ZIP 218, plus a median of 11).
 /// Before NU7 the rule looks back 28.
 pub const CONTEXT_HEADERS: usize = 113;
+
+/// Longest JSON-RPC message that is read as evidence: tree states are a few
+/// kilobytes, and no longer reply to that question is read in the first place.
+pub const MAX_REPLY_BYTES: usize = 256 << 10;

@@ -1,5 +1,8 @@
 //! Evidence: how it is put together, and how a third party reaches the same
-//! verdict from its exhibits alone.
+//! verdict from its exhibits alone. About blocks here, about single answers in
+//! `answers`.
+
+mod answers;
 
 use bytes::Bytes;
 use heliostat_core::{Evidence, Exhibit};
@@ -12,6 +15,8 @@ use crate::{
     difficulty::{self, Past},
     rules::Broken,
 };
+
+pub use answers::{another_transaction, another_tree_state};
 
 /// Name of the network, as text.
 const NETWORK: &str = "network";
@@ -79,8 +84,8 @@ pub enum NotConvicting {
     /// The headers do not lead up to the block.
     #[error("the headers before the block are not its ancestors, or too few")]
     Context,
-    /// The block may be sound, only too new for this release.
-    #[error("the block cannot be read by this release: {0}")]
+    /// What was sent may be sound, only too new for this release.
+    #[error("the exhibits cannot be read by this release: {0}")]
     Opaque(String),
     /// Another rule is broken than the one named.
     #[error("the evidence names {named}, but the exhibits break {found}")]
@@ -102,14 +107,11 @@ pub enum NotConvicting {
 ///
 /// [`NotConvicting`] says what is missing.
 pub fn convict(evidence: &Evidence) -> Result<(), NotConvicting> {
-    let exhibit = |name: &'static str| {
-        let found = evidence
-            .exhibits
-            .iter()
-            .find(|exhibit| exhibit.name == name);
-        found.map(|exhibit| &exhibit.bytes[..])
-    };
-    let needed = |name: &'static str| exhibit(name).ok_or(NotConvicting::Exhibit(name));
+    if let Some(verdict) = answers::convict(evidence) {
+        return verdict;
+    }
+    let exhibit = |name| exhibit(evidence, name);
+    let needed = |name| needed(evidence, name);
     let network = std::str::from_utf8(needed(NETWORK)?)
         .ok()
         .and_then(Network::by_name)
@@ -140,6 +142,17 @@ pub fn convict(evidence: &Evidence) -> Result<(), NotConvicting> {
         });
     }
     Ok(())
+}
+
+/// The bytes of an exhibit.
+fn exhibit<'a>(evidence: &'a Evidence, name: &'static str) -> Option<&'a [u8]> {
+    let mut all = evidence.exhibits.iter();
+    let found = all.find(|exhibit| exhibit.name == name);
+    found.map(|exhibit| &exhibit.bytes[..])
+}
+
+fn needed<'a>(evidence: &'a Evidence, name: &'static str) -> Result<&'a [u8], NotConvicting> {
+    exhibit(evidence, name).ok_or(NotConvicting::Exhibit(name))
 }
 
 /// The headers before a block, oldest first, if each is the parent of the

@@ -13,6 +13,7 @@
 //! | [`Tip`] | the chain so far: [`genesis`](Tip::genesis), [`joined`](Tip::joined), [`rebuild`](Tip::rebuild) |
 //! | [`ZcashVerifier`] | [`check`](heliostat_core::Verifier::check) and [`extend`](heliostat_core::Verifier::extend) |
 //! | [`convict`] | the verdict again, from evidence alone |
+//! | [`another_transaction`], [`another_tree_state`] | evidence of an answer to another question |
 //! | [`recheck()`] | a stored chain proven again |
 //! | [`Network`] | what differs between main, test and regtest |
 //! | [`defaults`] | every limit, with its reason |
@@ -46,7 +47,7 @@ mod verifier;
 
 pub use described::{Described, DescribedTx, RawBlock};
 pub use error::{NotAChain, ScanError};
-pub use evidence::{NotConvicting, convict};
+pub use evidence::{NotConvicting, another_transaction, another_tree_state, convict};
 pub use header::Header;
 pub use params::Network;
 pub use recheck::{Rechecked, recheck};

@@ -34,6 +34,10 @@ pub mod rule {
     pub const LINK: &str = "zcash.link";
     /// What the node says of a block contradicts the block.
     pub const DESCRIPTION: &str = "zcash.description";
+    /// The bytes sent are another transaction than the one asked for.
+    pub const TXID: &str = "zcash.txid";
+    /// The tree state sent is that of another block than the one asked for.
+    pub const TREE_STATE: &str = "zcash.tree-state-of-another-block";
 }
 
 /// The Equihash parameters of both public networks.

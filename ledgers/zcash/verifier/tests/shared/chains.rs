@@ -89,6 +89,18 @@ fn recording(name: &str) -> Vec<Recorded> {
     blocks.into_values().collect()
 }
 
+/// The first parameter and the reply of each recorded call of a method.
+pub fn replies(method: &str) -> Vec<(String, Value)> {
+    let files = ["nu63_at_110", "nu63_at_1"].map(|name| format!("zebrad7_regtest_{name}.jsonl.gz"));
+    let all = files.iter().flat_map(|file| lines(file));
+    all.filter(|line| line["method"] == method)
+        .map(|mut line| {
+            let asked = line["params"][0].as_str().expect("a string").to_owned();
+            (asked, line["reply"].take())
+        })
+        .collect()
+}
+
 fn lines(file: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/vectors")
