@@ -63,9 +63,14 @@ pub enum RpcError {
         /// The node's words, whole.
         message: String,
     },
-    /// There is no answer of the protocol, or none yet.
+    /// There is no answer of the protocol, or none yet. The request may have
+    /// reached the node, and the node may have acted on it.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// The same, and the request never left: there was no connection, no
+    /// free slot in time, or no credentials to send with it.
+    #[error(transparent)]
+    NotSent(Fault),
 }
 
 impl RpcError {
@@ -73,7 +78,7 @@ impl RpcError {
     pub fn code(&self) -> Option<i64> {
         match self {
             Self::Node { code, .. } => Some(*code),
-            Self::Fault(_) => None,
+            Self::Fault(_) | Self::NotSent(_) => None,
         }
     }
 }
@@ -84,7 +89,7 @@ impl From<RpcError> for Fault {
     /// only be said that there was no usable reply.
     fn from(error: RpcError) -> Self {
         match error {
-            RpcError::Fault(fault) => fault,
+            RpcError::Fault(fault) | RpcError::NotSent(fault) => fault,
             RpcError::Node { code, message } => {
                 let words = format!("the node answered error {code}: {}", shorten(&message));
                 match code {

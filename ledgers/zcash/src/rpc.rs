@@ -18,7 +18,14 @@ mod reply;
 mod tests;
 mod transport;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use heliostat_core::{Fault, Id};
@@ -158,8 +165,9 @@ impl Rpc {
     /// # Errors
     ///
     /// [`RpcError::Node`] when the node answers with an error of its own;
-    /// a [`Fault`] when there is no answer of the protocol, when the node is
-    /// warming up, does not know the method or does not let us in.
+    /// [`RpcError::NotSent`] when the request never left; [`RpcError::Fault`]
+    /// when there is no answer of the protocol, when the node is warming up,
+    /// does not know the method or does not let us in.
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
         self.call_as(method, params).await
     }
@@ -228,9 +236,11 @@ impl Rpc {
     /// Sends a request and reads the whole reply.
     async fn post(&self, method: &str, request: Bytes, verbose: bool) -> Result<Reply, RpcError> {
         let cap = defaults::reply_cap(method, verbose);
+        let begun = AtomicBool::new(false);
         let work = async {
             // The semaphore is never closed.
             let _slot = self.inner.slots.acquire().await;
+            begun.store(true, Ordering::Relaxed);
             self.attempts(method, request, cap).await
         };
         let total = self.inner.limits.total;
@@ -238,7 +248,14 @@ impl Rpc {
             Ok(reply) => reply,
             Err(_) => {
                 let seconds = total.as_secs_f32();
-                Err(self.unreachable(format!("no whole answer to {method} within {seconds} s")))
+                let words = match begun.into_inner() {
+                    true => format!("no whole answer to {method} within {seconds} s"),
+                    false => {
+                        let words = format!("{method} was not asked: no slot in {seconds} s");
+                        return Err(RpcError::NotSent(self.unreachable(words)));
+                    }
+                };
+                Err(self.unreachable(words).into())
             }
         }
     }
@@ -254,7 +271,7 @@ impl Rpc {
             limits,
             ..
         } = &*self.inner;
-        let used = login.header().await?;
+        let used = login.header().await.map_err(RpcError::NotSent)?;
         let first = transport.post(request.clone(), used.as_ref(), cap, limits.idle);
         let trouble = match first.await {
             Ok(reply) => return Ok(reply),
@@ -271,21 +288,25 @@ impl Rpc {
             return Err(self.explain(method, trouble));
         };
         let second = transport.post(request, header.as_ref(), cap, limits.idle);
-        second
-            .await
-            .map_err(|trouble| self.explain(method, trouble))
+        second.await.map_err(|last| {
+            // What a closed connection carried may have arrived.
+            match (trouble, self.explain(method, last)) {
+                (Trouble::Closed(_), RpcError::NotSent(fault)) => fault.into(),
+                (_, explained) => explained,
+            }
+        })
     }
 
     /// An operator's words for what went wrong.
     fn explain(&self, method: &str, trouble: Trouble) -> RpcError {
-        match trouble {
+        let fault = match trouble {
             Trouble::Refused(status) => {
                 let words = format!(
                     "{} refused our credentials (HTTP {status}); {}",
                     self.address(),
                     self.inner.login.hint()
                 );
-                Fault::Unsupported(words).into()
+                Fault::Unsupported(words)
             }
             Trouble::Closed(why) => self.unreachable(format!(
                 "it closed the connection without an answer to {method} ({why}); it may be \
@@ -293,9 +314,11 @@ impl Rpc {
                  accept: {}",
                 self.inner.login.hint()
             )),
-            Trouble::Connect(why) => self.unreachable(format!(
-                "cannot connect ({why}); is the node running, and its RPC port open?"
-            )),
+            Trouble::Connect(why) => {
+                return RpcError::NotSent(self.unreachable(format!(
+                    "cannot connect ({why}); is the node running, and its RPC port open?"
+                )));
+            }
             Trouble::Broken(why) => {
                 self.unreachable(format!("the answer to {method} broke off ({why})"))
             }
@@ -306,11 +329,12 @@ impl Rpc {
             Trouble::TooLarge(cap) => self.unreachable(format!(
                 "the answer to {method} is larger than the {cap} bytes it can have"
             )),
-        }
+        };
+        fault.into()
     }
 
-    fn unreachable(&self, words: String) -> RpcError {
-        Fault::Unreachable(format!("{}: {words}", self.address())).into()
+    fn unreachable(&self, words: String) -> Fault {
+        Fault::Unreachable(format!("{}: {words}", self.address()))
     }
 }
 

@@ -11,17 +11,13 @@ use super::{
 };
 use crate::rpc::RpcError;
 
-/// What the RPC client says when it never had a connection to send on; the
-/// tests of this service hold the two together.
-const NO_CONNECTION: &str = "cannot connect (";
-
 /// What became of a write.
 enum Outcome {
     /// The node took it; its reply.
     Taken(Value),
     /// The node refused it.
     Refused { code: i64, message: String },
-    /// It was never sent.
+    /// It was never sent, or turned away unread: the node has not taken it.
     NotSent(String),
     /// It was sent, and nobody knows what the node did with it.
     Unknown(String),
@@ -42,21 +38,12 @@ async fn submit(nodes: &Nodes, transaction: &[u8]) -> Outcome {
     match sent {
         Ok(reply) => Outcome::Taken(reply),
         Err(RpcError::Node { code, message }) => Outcome::Refused { code, message },
-        Err(RpcError::Fault(fault)) if never_arrived(&fault) => {
+        Err(RpcError::NotSent(fault)) => Outcome::NotSent(words(&upstream, &fault)),
+        // It turned the request away: credentials, warming up.
+        Err(RpcError::Fault(fault @ (Fault::Unsupported(_) | Fault::Behind(_)))) => {
             Outcome::NotSent(words(&upstream, &fault))
         }
         Err(RpcError::Fault(fault)) => Outcome::Unknown(words(&upstream, &fault)),
-    }
-}
-
-/// Whether the node has certainly not taken the transaction: it turned the
-/// request away (credentials, warming up), or there was no connection. Of
-/// anything else nobody knows.
-fn never_arrived(fault: &Fault) -> bool {
-    match fault {
-        Fault::Unsupported(_) | Fault::Behind(_) => true,
-        Fault::Unreachable(words) => words.contains(NO_CONNECTION),
-        Fault::Wrong(_) => false,
     }
 }
 

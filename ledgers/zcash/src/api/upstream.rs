@@ -122,7 +122,7 @@ impl Nodes {
                 Err(RpcError::Node { code, message }) => {
                     return Err(Refusal::Node { code, message });
                 }
-                Err(RpcError::Fault(fault)) => {
+                Err(RpcError::Fault(fault) | RpcError::NotSent(fault)) => {
                     // The best one's trouble is the one to hear of.
                     down.get_or_insert_with(|| words(&from, &fault));
                 }

@@ -217,6 +217,7 @@ mod tests {
         let kind = |status, body: &str| match hex(status, body).unwrap_err() {
             RpcError::Fault(fault) => fault.kind(),
             RpcError::Node { .. } => "node",
+            RpcError::NotSent(_) => "not sent",
         };
         let error =
             |code: i64| format!(r#"{{"result":null,"error":{{"code":{code},"message":"m"}}}}"#);

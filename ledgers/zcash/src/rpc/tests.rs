@@ -34,7 +34,7 @@ fn rpc(node: &Node, auth: Auth) -> Rpc {
 
 fn fault(error: RpcError) -> Fault {
     match error {
-        RpcError::Fault(fault) => fault,
+        RpcError::Fault(fault) | RpcError::NotSent(fault) => fault,
         RpcError::Node { code, message } => panic!("the node answered {code}: {message}"),
     }
 }
@@ -257,4 +257,46 @@ async fn a_write_whose_connection_breaks_is_not_sent_again() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), Some(-22));
+}
+
+#[tokio::test]
+async fn what_never_left_is_told_apart_from_what_may_have_arrived() {
+    let node = node().await;
+    let mut limits = short();
+    limits.in_flight = 1;
+    let rpc = Rpc::new(&node.url(), Auth::None, limits).expect("a sound address");
+    let write = || rpc.call("sendrawtransaction", json!(["00"]));
+    let sent = |error: RpcError| !matches!(error, RpcError::NotSent(_));
+    for what in [
+        Misbehaviour::Reset,
+        Misbehaviour::Truncated,
+        Misbehaviour::Garbage,
+        Misbehaviour::Status(500),
+        Misbehaviour::Status(401),
+        Misbehaviour::WarmUp,
+    ] {
+        let name = format!("{what:?}");
+        node.misbehave(what, Filter::all());
+        assert!(sent(write().await.unwrap_err()), "{name}");
+    }
+    // The only slot is taken for longer than a call may wait.
+    let asked = node.count("sendrawtransaction");
+    let slot = rpc.inner.slots.acquire().await.expect("it is never closed");
+    let late = write().await.unwrap_err();
+    assert!(late.to_string().contains("was not asked"), "{late}");
+    assert!(!sent(late));
+    assert_eq!(node.count("sendrawtransaction"), asked);
+    drop(slot);
+    node.misbehave(Misbehaviour::Hang, Filter::all());
+    assert!(sent(write().await.unwrap_err()));
+    node.behave();
+    node.stop().await;
+    let refused = write().await.unwrap_err();
+    assert_eq!(Fault::from(refused.clone()).kind(), "unreachable");
+    assert!(!sent(refused));
+    // No credentials to send it with.
+    let auth = Auth::Cookie("/nowhere/.cookie".into());
+    let rpc = Rpc::new(&node.url(), auth, short()).expect("a sound address");
+    let error = rpc.call("sendrawtransaction", json!(["00"])).await;
+    assert!(!sent(error.unwrap_err()));
 }
