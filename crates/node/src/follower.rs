@@ -118,15 +118,6 @@ pub(crate) struct Shared<S: Source, V: Verifier, R> {
 }
 
 impl<S: Source, V: Verifier, R> Shared<S, V, R> {
-    /// Notes a fault of an upstream; after a lie, what the liar agreed to is
-    /// worth nothing.
-    pub fn report(&self, upstream: &Upstream<S>, fault: &Fault) {
-        self.upstreams.report(upstream, fault);
-        if matches!(fault, Fault::Wrong(_)) {
-            self.agreement.forget();
-        }
-    }
-
     /// Tells what a commit did.
     fn publish(&self, done: Committed) {
         if let Some(keep) = done.rewound {
@@ -186,6 +177,7 @@ where
         settings: Settings,
     ) -> Self {
         let tracker = Tracker::new(Arc::clone(&settings.clock), settings.head_age);
+        let agreement = Arc::clone(upstreams.agreement());
         Self {
             shared: Arc::new(Shared {
                 upstreams,
@@ -194,7 +186,7 @@ where
                 settings,
                 tracker,
                 feed: ChangeFeed::new(),
-                agreement: Arc::default(),
+                agreement,
                 unsure: Mutex::default(),
             }),
         }
@@ -311,14 +303,14 @@ where
         match end {
             End::Cancelled | End::Switch => {}
             End::Heavier(survey) => turn.memory.survey = Some(survey),
-            End::Fault(fault) => shared.report(upstream, &fault),
+            End::Fault(fault) => shared.upstreams.report(upstream, &fault),
             End::Lighter { keep, end } => {
                 let head = shared.upstreams.head(upstream);
                 turn.memory.refused = head.zip(shared.feed.tip());
                 if let Ok(Some(fork)) = shared.fork(upstream, keep + 1).await {
                     shared.upstreams.disagree(fork);
                 }
-                shared.report(upstream, &lighter(Some(keep), end));
+                shared.upstreams.report(upstream, &lighter(Some(keep), end));
             }
             race @ (End::Moved | End::Unlinked { .. } | End::Missing { .. }) => {
                 self.race(upstream, race, turn).await;
@@ -366,6 +358,6 @@ where
             }
             _ => Fault::Behind("its chain keeps changing between two questions".to_owned()),
         };
-        self.shared.report(upstream, &fault);
+        self.shared.upstreams.report(upstream, &fault);
     }
 }

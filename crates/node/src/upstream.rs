@@ -22,7 +22,7 @@ use health::{Health, Turn};
 pub use health::{Served, Trouble};
 
 use crate::{
-    defaults,
+    Agreement, defaults,
     findings::{Disagreement, Finding, Findings},
 };
 
@@ -162,6 +162,7 @@ pub struct UpstreamStatus {
 pub struct Upstreams<S> {
     all: Vec<Arc<Upstream<S>>>,
     findings: Findings,
+    agreement: Arc<Agreement>,
     clock: Clock,
     /// The index of the one positions are fetched from; `usize::MAX` when
     /// there is none.
@@ -186,6 +187,7 @@ impl<S> Upstreams<S> {
         Self {
             all: upstreams.into_iter().enumerate().map(upstream).collect(),
             findings: Findings::in_memory(),
+            agreement: Arc::default(),
             clock: system_clock(),
             serving: AtomicUsize::new(NOBODY),
         }
@@ -236,9 +238,15 @@ impl<S> Upstreams<S> {
             .map(|(upstream, _, _)| Arc::clone(upstream))
     }
 
+    /// What they say of our chain.
+    pub fn agreement(&self) -> &Arc<Agreement> {
+        &self.agreement
+    }
+
     /// Notes a fault. Only [`Fault::Wrong`] is held against an upstream: it
-    /// is quarantined for as long as the process runs, and the evidence is
-    /// kept. Any other fault only means a pause.
+    /// is quarantined for as long as the process runs, the evidence is kept,
+    /// and what it agreed to is worth nothing. Any other fault only means a
+    /// pause.
     pub fn report(&self, upstream: &Upstream<S>, fault: &Fault) {
         let unix = (self.clock)();
         let mut health = upstream.health();
@@ -252,6 +260,9 @@ impl<S> Upstreams<S> {
         };
         let record = health.quarantined;
         drop(health);
+        if matches!(fault, Fault::Wrong(_)) {
+            self.agreement.forget();
+        }
         match turn {
             Some(Turn::Quarantined) => tracing::error!(
                 upstream = upstream.name, evidence = record, why = %fault, "quarantined"

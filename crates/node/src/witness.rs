@@ -138,7 +138,7 @@ where
         match answer.unwrap_or_else(|_| late()) {
             Ok(vote) => vote,
             Err(fault) => {
-                self.report(&upstream, &fault);
+                self.upstreams.report(&upstream, &fault);
                 None
             }
         }

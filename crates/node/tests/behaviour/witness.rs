@@ -1,6 +1,6 @@
 //! What the other upstreams say of our chain.
 
-use heliostat_core::Assurance;
+use heliostat_core::{Assurance, Evidence, Fault};
 
 use super::*;
 use crate::toy::{chain, forked, grow};
@@ -39,6 +39,29 @@ async fn agreeing_witnesses_grade_the_whole_chain() {
     let seen = grades(&running, [0, 50, 99, 100]);
     assert_eq!(seen, ["agreed 3/3", "agreed 3/3", "agreed 3/3", "relayed"]);
     assert_eq!(nodes[1].script().fetched + nodes[2].script().fetched, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lie_that_somebody_else_reports_takes_back_what_the_liar_agreed_to() {
+    let nodes = [(); 3].map(|()| Node::new(chain(100)));
+    let running = witnessed(&[&nodes[0], &nodes[1], &nodes[2]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [50]), ["agreed 3/3"]);
+    let lie = Fault::Wrong(Evidence {
+        rule: "test.lie".into(),
+        words: "one is not two".into(),
+        height: None,
+        exhibits: Vec::new(),
+    });
+    running.upstreams.report(&running.upstreams.all()[1], &lie);
+    assert_eq!(grades(&running, [0, 50]), ["relayed", "relayed"]);
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(
+        grades(&running, [50]),
+        ["agreed 2/2"],
+        "the honest are asked"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, routing::post};
+use heliostat_core::Assurance;
 use heliostat_node::{Role, UpstreamState};
 use heliostat_sim::zcash::{Filter, Misbehaviour};
 use heliostat_zcash_proto::{
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Code::{self, Unavailable};
 
-use crate::rig::{BLOCKS, Plan, Rig, at, first_node, refused_with};
+use crate::rig::{BLOCKS, Plan, Rig, at, first_node, refused_with, until};
 
 type Change = Arc<dyn Fn(&mut Value, Option<&mut Value>) + Send + Sync>;
 
@@ -241,6 +242,37 @@ async fn other_bytes_for_a_transaction_are_evidence_and_the_honest_node_is_asked
         .collect();
     assert_eq!(states[0], UpstreamState::Quarantined);
     assert_ne!(states[1], UpstreamState::Quarantined);
+}
+
+#[tokio::test]
+async fn what_a_node_agreed_to_counts_no_more_once_a_client_caught_it_lying() {
+    let second = first_node().await;
+    let plan = Plan {
+        others: vec![(Role::Follow, second.url())],
+        ..Plan::default()
+    };
+    let rig = Rig::planned(first_node().await, plan).await;
+    let client = rig.client().await;
+    let grade = || {
+        let mut client = client.clone();
+        async move {
+            let reply = client.get_block(at(5)).await.expect("it is there");
+            let grade = reply.metadata().get(Assurance::FIELD);
+            grade
+                .expect("every reply has one")
+                .to_str()
+                .expect("text")
+                .to_owned()
+        }
+    };
+    until("both are heard", || async { grade().await == "agreed 2/2" }).await;
+    let unmined = rig.unmined();
+    let txid = unmined[0].0;
+    rig.node.mempool_add(txid, unmined[1].1.clone());
+    let reply = client.clone().get_transaction(by_txid(txid)).await;
+    refused_with(reply, Code::NotFound, &["-5"]);
+    convicted(&rig, "zcash.txid", &unmined[1].1);
+    assert_eq!(grade().await, "relayed");
 }
 
 #[tokio::test]
