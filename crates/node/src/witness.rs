@@ -49,8 +49,10 @@ where
     pub async fn run(mut self) {
         let mut progress = self.shared.tracker.subscribe();
         loop {
-            let settled = self.round().await;
-            let seen = progress.borrow_and_update().local;
+            // What the round is about, not what there is when it ends: the
+            // chain may have been read, or grown, in between.
+            let seen = self.shared.feed.tip();
+            let settled = self.round(seen).await;
             let pause = match settled {
                 true => defaults::WITNESS_INTERVAL,
                 false => defaults::WITNESS_RETRY,
@@ -72,12 +74,11 @@ where
         }
     }
 
-    /// One round; `true` when everybody that could be asked has our newest
+    /// One round about the chain that ends at `ours`; `true` when everybody that could be asked has our newest
     /// position.
-    async fn round(&mut self) -> bool {
+    async fn round(&mut self, ours: Option<Link>) -> bool {
         let upstreams = &self.shared.upstreams;
         let epoch = self.shared.agreement.epoch();
-        let ours = self.shared.feed.tip();
         let serving = upstreams.serving().map(|serving| serving.name().to_owned());
         let own = ours.filter(|_| serving.is_some()).map(|link| link.height);
         let trusted = || upstreams.all().iter().filter(|one| !one.is_quarantined());

@@ -35,6 +35,11 @@ impl<S: Source> Heads<S> {
         }
     }
 
+    /// The head it named last.
+    pub fn seen(&self) -> Point {
+        self.seen
+    }
+
     /// The next answer of the upstream. `idle`: there is nothing else to do,
     /// so hints are worth having. Nothing is lost when the future is dropped.
     pub async fn next(&mut self, idle: bool) -> Result<Point, Fault> {

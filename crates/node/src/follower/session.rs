@@ -228,9 +228,17 @@ where
         if drained && let Some(keep) = self.undecided() {
             return Some(self.lighter(keep));
         }
+        if drained && self.is_mixed() {
+            self.writer.discard();
+            return Some(End::Moved);
+        }
         // Nothing more comes until this is written: the head is reached, or
         // the window is full.
-        if self.writer.is_due(self.pipeline.is_empty()) {
+        let last = match self.writer.is_whole() {
+            true => drained,
+            false => self.pipeline.is_empty(),
+        };
+        if self.writer.is_due(last) {
             self.writer.start(&self.tip, drained);
         }
         if !drained || !self.writer.is_idle() {
@@ -239,6 +247,15 @@ where
         self.shared.tracker.state(State::Following);
         let best = self.shared.upstreams.best()?;
         (!Arc::ptr_eq(&best, &self.upstream)).then_some(End::Switch)
+    }
+
+    /// The branch that was read is not the one that ends at the head which
+    /// made us read it: the chain moved meanwhile, or the upstream's ids are
+    /// of another chain than its positions.
+    fn is_mixed(&self) -> bool {
+        let head = self.heads.seen();
+        let end = V::link(&self.tip).map(|link| link.point());
+        self.writer.is_whole() && end.is_some_and(|end| end.height >= head.height && end != head)
     }
 
     /// Where the branch being read leaves ours, while it is not the heavier.
@@ -361,8 +378,8 @@ where
     /// Stores what is verified. A branch is stored only when it is known to
     /// be the one to follow.
     async fn flush(&mut self) -> Result<(), StoreError> {
-        let weightless = self.writer.rewind().is_some() && V::weight(&self.tip).is_none();
-        if self.writer.is_held() || (weightless && !self.pipeline.is_drained()) {
+        let missing = V::next_height(&self.tip) <= self.pipeline.target();
+        if self.writer.is_held() || (self.writer.is_whole() && missing) {
             self.writer.discard();
         }
         while !self.writer.is_idle() {

@@ -99,7 +99,8 @@ impl<V: Verifier, R: Replica<V>> Writer<V, R> {
             .is_some_and(|rewind| rewind.beat.is_some())
     }
 
-    fn is_whole(&self) -> bool {
+    /// Whether the branch replaces ours as a whole or not at all.
+    pub fn is_whole(&self) -> bool {
         self.rewind.as_ref().is_some_and(|rewind| rewind.whole)
     }
 

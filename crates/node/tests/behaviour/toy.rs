@@ -321,7 +321,7 @@ pub struct Stored {
     pub joined: Option<Link>,
     /// The ledger has no measure.
     pub weightless: bool,
-    /// Before a commit is done.
+    /// Before a commit is done, and before the tip is read.
     pub delay: Duration,
     /// The next commits fail: the disk is full.
     pub full: usize,
@@ -362,6 +362,10 @@ impl Stored {
 
 impl Replica<Rules> for MapReplica {
     async fn tip(&self) -> Result<Tip, StoreError> {
+        let delay = self.stored().delay;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
         Ok(self.stored().tip(u64::MAX))
     }
 

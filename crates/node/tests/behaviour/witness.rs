@@ -163,6 +163,23 @@ async fn new_blocks_are_asked_about_without_waiting_for_the_interval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stored_chain_is_graded_at_once_after_a_restart() {
+    let nodes = [(); 2].map(|()| Node::new(chain(100)));
+    let replica = MapReplica::new();
+    for block in nodes[0].blocks() {
+        replica.stored().blocks.insert(block.link.height, block);
+    }
+    // The first round begins before the store was read and ends after it, and
+    // no new block comes to begin another.
+    replica.stored().delay = Duration::from_millis(20);
+    nodes[1].script().delay = Duration::from_millis(50);
+    let roles = [(&nodes[0], Role::Follow), (&nodes[1], Role::Witness)];
+    let running = start(&roles, &replica, settings());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(grades(&running, [99]), ["agreed 2/2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_liars_word_counts_for_nothing_afterwards() {
     let nodes = [(); 3].map(|()| Node::new(chain(100)));
     let nodes_ref: Vec<_> = nodes.iter().map(|node| (node, Role::Follow)).collect();
