@@ -74,8 +74,8 @@ where
         }
     }
 
-    /// One round about the chain that ends at `ours`; `true` when everybody that could be asked has our newest
-    /// position.
+    /// One round about the chain that ends at `ours`; `true` when everybody that
+    /// could be asked has that position.
     async fn round(&mut self, ours: Option<Link>) -> bool {
         let upstreams = &self.shared.upstreams;
         let epoch = self.shared.agreement.epoch();
