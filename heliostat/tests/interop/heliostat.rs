@@ -40,6 +40,12 @@ impl Heliostat {
         }
     }
 
+    /// The process itself: its addresses, status and log.
+    #[allow(dead_code, reason = "each test file uses a part of it")]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     fn client(&self) -> CompactTxStreamerClient<Channel> {
         self.client.clone()
     }

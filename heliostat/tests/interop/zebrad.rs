@@ -43,7 +43,10 @@ pub struct Zebrad {
 
 impl Zebrad {
     /// Starts the binary that `HELIOSTAT_ZEBRAD` names; `None` without it.
+    /// NU6.3, and with it Ironwood, activates at the height given.
     pub async fn start(ironwood: u64) -> Option<Self> {
+        // NU5 to NU6.2 come one block after Canopy where there is room.
+        let earlier = ironwood.min(2);
         let binary = env::var_os("HELIOSTAT_ZEBRAD")?;
         let folder = tempfile::tempdir().unwrap();
         let [network, rpc, indexer, grpc] = free_ports();
@@ -58,10 +61,10 @@ initial_testnet_peers = []
 cache_dir = false
 [network.testnet_parameters.activation_heights]
 Canopy = 1
-NU5 = 2
-NU6 = 2
-"NU6.1" = 2
-"NU6.2" = 2
+NU5 = {earlier}
+NU6 = {earlier}
+"NU6.1" = {earlier}
+"NU6.2" = {earlier}
 "NU6.3" = {ironwood}
 [state]
 cache_dir = {data:?}

@@ -86,6 +86,11 @@ impl Process {
         }
     }
 
+    /// What it has logged since it started.
+    pub fn logged(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     /// Waits until the log has these words.
     pub async fn until_logged(&self, words: &str) {
         let waiting = async {
