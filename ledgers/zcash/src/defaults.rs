@@ -31,6 +31,11 @@ pub const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 /// its length is not believed beyond this before the bytes arrive.
 pub const FIRST_RESERVE: usize = 256 << 10;
 
+/// Raw replies beyond [`FIRST_RESERVE`] that are read from one node at a time.
+/// Nearly all blocks stay below; without this, a node that sends without end
+/// takes [`IN_FLIGHT`] times [`RAW_REPLY`] of memory, a quarter of a gigabyte.
+pub const LARGE_IN_FLIGHT: usize = 8;
+
 /// A reply whose size does not grow with the chain (tip, info, txid).
 pub const SMALL_REPLY: usize = 256 << 10;
 

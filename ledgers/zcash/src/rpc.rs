@@ -121,6 +121,8 @@ struct Inner {
     login: Login,
     limits: Limits,
     slots: Semaphore,
+    /// For raw replies that are large.
+    large: Semaphore,
 }
 
 impl fmt::Debug for Rpc {
@@ -148,6 +150,7 @@ impl Rpc {
             transport: Transport::new(url, &limits)?,
             login: Login::new(auth),
             slots: Semaphore::new(limits.in_flight.max(1)),
+            large: Semaphore::new(defaults::LARGE_IN_FLIGHT),
             limits,
         };
         Ok(Self {
@@ -269,10 +272,14 @@ impl Rpc {
             transport,
             login,
             limits,
+            large,
             ..
         } = &*self.inner;
+        // Lists and address queries are rare, large, and answers to clients:
+        // they wait for nothing.
+        let large = (cap <= defaults::RAW_REPLY).then_some(large);
         let used = login.header().await.map_err(RpcError::NotSent)?;
-        let first = transport.post(request.clone(), used.as_ref(), cap, limits.idle);
+        let first = transport.post(request.clone(), used.as_ref(), cap, limits.idle, large);
         let trouble = match first.await {
             Ok(reply) => return Ok(reply),
             Err(trouble) => trouble,
@@ -287,7 +294,7 @@ impl Rpc {
         let Some(header) = again else {
             return Err(self.explain(method, trouble));
         };
-        let second = transport.post(request, header.as_ref(), cap, limits.idle);
+        let second = transport.post(request, header.as_ref(), cap, limits.idle, large);
         second.await.map_err(|last| {
             // What a closed connection carried may have arrived.
             match (trouble, self.explain(method, last)) {

@@ -10,7 +10,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::Limits;
 use crate::{defaults, error::Error};
@@ -76,13 +76,15 @@ impl Transport {
     }
 
     /// Sends a request and reads the reply, which may have `cap` bytes and may
-    /// not fall silent for longer than `idle`.
+    /// not fall silent for longer than `idle`. One that turns out to be large
+    /// waits for a permit of `large`, where that is given.
     pub async fn post(
         &self,
         body: Bytes,
         login: Option<&HeaderValue>,
         cap: usize,
         idle: Duration,
+        large: Option<&Semaphore>,
     ) -> Result<Reply, Trouble> {
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
         match self {
@@ -96,7 +98,7 @@ impl Transport {
                 let request = request.expect("the request is sound because its parts are");
                 let response = client.request(request).await;
                 let response = response.map_err(|error| early(&error, error.is_connect()))?;
-                read(response, cap, idle).await
+                read(response, cap, idle, large).await
             }
             Self::Tls(client, url) => {
                 let mut request = client.post(url.clone()).header(header::CONTENT_TYPE, JSON);
@@ -108,7 +110,7 @@ impl Transport {
                     let error = error.without_url();
                     early(&error, error.is_connect())
                 })?;
-                read(Response::<reqwest::Body>::from(response), cap, idle).await
+                read(Response::<reqwest::Body>::from(response), cap, idle, large).await
             }
         }
     }
@@ -133,7 +135,12 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     lowest.to_string()
 }
 
-async fn read<B>(response: Response<B>, cap: usize, idle: Duration) -> Result<Reply, Trouble>
+async fn read<B>(
+    response: Response<B>,
+    cap: usize,
+    idle: Duration,
+    large: Option<&Semaphore>,
+) -> Result<Reply, Trouble>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: StdError + 'static,
@@ -150,6 +157,7 @@ where
     // Most replies come in one piece, which is then not copied.
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut permit = None;
     loop {
         let frame = match timeout(idle, body.frame()).await {
             Err(_) => return Err(Trouble::Silent),
@@ -162,6 +170,12 @@ where
         };
         if first.len() + rest.len() + data.len() > cap {
             return Err(Trouble::TooLarge(cap));
+        }
+        let length = first.len() + rest.len() + data.len();
+        if let Some(large) = large.filter(|_| permit.is_none() && length > defaults::FIRST_RESERVE)
+        {
+            // The semaphore is never closed.
+            permit = large.acquire().await.ok();
         }
         if first.is_empty() && rest.is_empty() {
             first = data;
