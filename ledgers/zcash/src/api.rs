@@ -15,6 +15,7 @@
 //! | `blocks` | GetLatestBlock, GetBlock, GetBlockNullifiers |
 //! | `info` | GetLightdInfo |
 //! | `transaction`, `send` | GetTransaction; SendTransaction |
+//! | `agree` | who else has a transaction in the same bytes |
 //! | `trees`, `subtrees` | tree states; subtree roots |
 //! | `transparent` | address histories, balances, unspent outputs |
 //! | `mempool`, `exclude`, `pools` | the shared copy of the memory pool, and what of it is sent |
@@ -32,6 +33,7 @@ pub mod defaults;
 pub mod methods;
 pub mod settings;
 
+mod agree;
 mod blocks;
 mod exclude;
 mod grade;

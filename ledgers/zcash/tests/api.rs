@@ -6,6 +6,8 @@
 #[path = "api/rig.rs"]
 mod rig;
 
+#[path = "api/agreed.rs"]
+mod agreed;
 #[path = "api/blocks.rs"]
 mod blocks;
 #[path = "api/caps.rs"]

@@ -38,7 +38,7 @@ const fn entry(
     }
 }
 
-static TABLE: [Difference; 18] = [
+static TABLE: [Difference; 19] = [
     entry(
         "block-by-hash",
         &["GetBlock", "GetBlockNullifiers"],
@@ -153,6 +153,13 @@ static TABLE: [Difference; 18] = [
         ],
         "bytes are passed on unchecked",
         "the transaction id is computed from the bytes; other bytes are evidence against the upstream and are not passed on",
+        None,
+    ),
+    entry(
+        "transaction-asked-around",
+        &["GetTransaction"],
+        "one node learns which transaction a client asks for",
+        "so do up to four more upstreams when it is mined and of version 5 or later: they are asked for the same bytes, which its id does not cover",
         None,
     ),
     entry(

@@ -54,6 +54,14 @@ pub const MEMPOOL_FETCHES: usize = 8;
 /// another upstream where there is one. Writes are never tried again.
 pub const READ_ATTEMPTS: usize = 3;
 
+/// How many more upstreams are asked whether they have a transaction in the
+/// same bytes: with more than five in all, who still doubts runs a node.
+pub const AGREEMENT_CALLS: usize = 4;
+
+/// How long they may take. A node looks a transaction up in milliseconds, and
+/// a wallet waits for the slowest: a slower one has no vote.
+pub const AGREEMENT_CALL: Duration = Duration::from_secs(1);
+
 /// The pause before a tree state is asked for again after it was one of
 /// another chain: a reorganization is being followed, which takes about as
 /// long as fetching one block.

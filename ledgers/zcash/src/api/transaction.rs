@@ -11,7 +11,7 @@ use serde_json::json;
 use tonic::{Code, Status};
 
 use super::{
-    Service,
+    Node, Service,
     defaults::READ_ATTEMPTS,
     upstream::{Answer, Refusal},
 };
@@ -103,8 +103,8 @@ impl Service {
                 filter.hash.len()
             ))
         })?;
-        let fetched = self.fetch_transaction(&txid).await?;
-        let grade = self.transaction_grade(&txid, &fetched).await?;
+        let (fetched, from) = self.fetch_transaction(&txid).await?;
+        let grade = self.transaction_grade(&txid, &fetched, &from).await?;
         let transaction = RawTransaction {
             data: fetched.data.into(),
             height: fetched.height,
@@ -113,8 +113,11 @@ impl Service {
     }
 
     /// A transaction by its id (internal byte order), from the first upstream
-    /// whose bytes have that id.
-    pub(super) async fn fetch_transaction(&self, txid: &[u8; 32]) -> Result<Fetched, Status> {
+    /// whose bytes have that id, and who that was.
+    pub(super) async fn fetch_transaction(
+        &self,
+        txid: &[u8; 32],
+    ) -> Result<(Fetched, Arc<Node>), Status> {
         let shown = display(txid);
         let mut convicted = None;
         for _ in 0..READ_ATTEMPTS {
@@ -130,7 +133,7 @@ impl Service {
             };
             let from = Arc::clone(&answer.from);
             match parse(txid, answer) {
-                Ok(fetched) => return Ok(fetched),
+                Ok(fetched) => return Ok((fetched, from)),
                 Err(Unfit::Unreadable(why)) => {
                     return Err(Status::internal(format!(
                         "GetTransaction: Cannot parse transaction: {why}"
@@ -144,27 +147,35 @@ impl Service {
         Err(convicted.unwrap_or_else(|| Status::unavailable("GetTransaction: try again")))
     }
 
-    /// `proven` needs three things: the id covers all bytes, our block at that
-    /// height has the id, and the block is proven. What only the upstream says
-    /// (that it is unmined, or on another chain) is relayed.
+    /// The grade of its block when our block at that height has the id and the
+    /// id covers all bytes. Of bytes that it does not cover, the others are
+    /// asked (see [`agree`](super::agree) why nothing better can be had), and
+    /// the block's grade stays the limit. What only the upstream says (that it
+    /// is unmined, or on another chain) is relayed.
     async fn transaction_grade(
         &self,
         txid: &[u8; 32],
         fetched: &Fetched,
+        from: &Arc<Node>,
     ) -> Result<Assurance, Status> {
         let view = self.view();
         let mined_here = view.tip().is_some_and(|tip| fetched.height <= tip.height);
-        if !fetched.whole || fetched.height == 0 || !mined_here {
+        if fetched.height == 0 || !mined_here {
             return Ok(Assurance::Relayed);
         }
         let ids = view.txids(fetched.height).await;
         let ids = ids.map_err(|error| super::unreadable("GetTransaction", &error))?;
-        if ids.is_some_and(|ids| ids.contains(txid)) {
-            return self
-                .block_grade("GetTransaction", &view, fetched.height)
-                .await;
+        if !ids.is_some_and(|ids| ids.contains(txid)) {
+            return Ok(Assurance::Relayed);
         }
-        Ok(Assurance::Relayed)
+        let block = self
+            .block_grade("GetTransaction", &view, fetched.height)
+            .await?;
+        if fetched.whole || block == Assurance::Relayed {
+            return Ok(block);
+        }
+        let agreed = self.nodes.agreement_on(txid, &fetched.data, from).await;
+        Ok(block.min(agreed))
     }
 }
 

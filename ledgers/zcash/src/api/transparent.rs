@@ -188,7 +188,7 @@ impl Service {
             async move {
                 let txid = read_txid(&txid)?;
                 let fetched = timeout_at(deadline, service.fetch_transaction(&txid)).await;
-                let fetched = fetched.unwrap_or_else(|_| Err(too_slow(limit)))?;
+                let (fetched, _) = fetched.unwrap_or_else(|_| Err(too_slow(limit)))?;
                 Ok(RawTransaction {
                     data: fetched.data.into(),
                     height: fetched.height,

@@ -88,6 +88,11 @@ impl Nodes {
         self.upstreams.best()
     }
 
+    /// All of them, also those that cannot be asked now.
+    pub(super) fn all(&self) -> &[Arc<Node>] {
+        self.upstreams.all()
+    }
+
     /// What a node last said of itself: the one that is followed, or the first
     /// that said anything.
     pub(super) fn info(&self) -> Option<Arc<NodeInfo>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, Router, extract::State, routing::post};
 use heliostat_core::Assurance;
 use heliostat_node::{Role, UpstreamState};
-use heliostat_sim::zcash::{Filter, Misbehaviour};
+use heliostat_sim::zcash::{Filter, Misbehaviour, Node};
 use heliostat_zcash_proto::{
     AddressList, BlockRange, ChainSpec, Empty, GetAddressUtxosArg, GetMempoolTxRequest,
     GetSubtreeRootsArg, RawTransaction, TransparentAddressBlockFilter, TxFilter,
@@ -51,6 +51,19 @@ impl Proxy {
     /// A rig whose node is asked through this.
     pub async fn rig(self) -> Rig {
         let node = first_node().await;
+        let (url, task) = self.before(&node).await;
+        let plan = Plan {
+            through: Some(url),
+            ..Plan::default()
+        };
+        let mut rig = Rig::planned(node, plan).await;
+        rig.keep(task);
+        rig
+    }
+
+    /// The address under which a node is asked through this, for as long as
+    /// the task is kept.
+    pub async fn before(self, node: &Node) -> (String, AbortOnDropHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("loopback has ports");
@@ -61,13 +74,7 @@ impl Proxy {
         };
         let app = Router::new().route("/", post(pass)).with_state(between);
         let task = tokio::spawn(async { axum::serve(listener, app).await.expect("it serves") });
-        let plan = Plan {
-            through: Some(url),
-            ..Plan::default()
-        };
-        let mut rig = Rig::planned(node, plan).await;
-        rig.keep(AbortOnDropHandle::new(task));
-        rig
+        (url, AbortOnDropHandle::new(task))
     }
 }
 
@@ -233,7 +240,7 @@ async fn other_bytes_for_a_transaction_are_evidence_and_the_honest_node_is_asked
         .await
         .expect("the second one is honest");
     assert_eq!(reply.into_inner().data, unmined[0].1);
-    convicted(&rig, "zcash.txid", &unmined[1].1);
+    convicted(&rig, "node", "zcash.txid", &unmined[1].1);
     let states: Vec<_> = rig
         .upstreams
         .status()
@@ -271,7 +278,7 @@ async fn what_a_node_agreed_to_counts_no_more_once_a_client_caught_it_lying() {
     rig.node.mempool_add(txid, unmined[1].1.clone());
     let reply = client.clone().get_transaction(by_txid(txid)).await;
     refused_with(reply, Code::NotFound, &["-5"]);
-    convicted(&rig, "zcash.txid", &unmined[1].1);
+    convicted(&rig, "node", "zcash.txid", &unmined[1].1);
     assert_eq!(grade().await, "relayed");
 }
 
@@ -289,7 +296,7 @@ async fn a_lone_liar_is_named_and_its_bytes_are_not_passed_on() {
             "zcash.txid",
         ],
     );
-    convicted(&rig, "zcash.txid", &unmined[1].1);
+    convicted(&rig, "node", "zcash.txid", &unmined[1].1);
 }
 
 #[tokio::test]
@@ -311,6 +318,7 @@ async fn the_tree_state_of_another_block_is_evidence() {
     );
     convicted(
         &rig,
+        "node",
         "zcash.tree-state-of-another-block",
         br#""params":["9"]"#,
     );
@@ -318,13 +326,13 @@ async fn the_tree_state_of_another_block_is_evidence() {
 
 /// The one finding is about this, holds these bytes, and convicts whoever
 /// reads it with nothing else at hand.
-fn convicted(rig: &Rig, rule: &str, bytes: &[u8]) {
+pub fn convicted(rig: &Rig, liar: &str, rule: &str, bytes: &[u8]) {
     let findings = rig.upstreams.findings();
     let [finding] = &findings[..] else {
         panic!("{} findings", findings.len());
     };
     let evidence = &finding.evidence;
-    assert_eq!((&finding.upstream[..], &evidence.rule[..]), ("node", rule));
+    assert_eq!((&finding.upstream[..], &evidence.rule[..]), (liar, rule));
     assert_eq!(convict(evidence), Ok(()));
     let mut exhibits = evidence.exhibits.iter();
     let shown = |exhibit: &[u8]| exhibit.windows(bytes.len()).any(|part| part == bytes);
