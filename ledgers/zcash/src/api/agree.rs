@@ -9,16 +9,23 @@
 //!     chain history root ‖ authorizing data root ‖ 32 zero bytes)
 //! ```
 //!
-//! An opening of that hash would prove the data, whoever supplies it. The
+//! An opening of that hash would prove the data, whoever supplies it, and the
 //! authorizing data root can be computed from the raw block. The chain history
-//! root cannot be had: zebrad 7 gives `blockcommitments` in `getblock` and
-//! `getblockheader` but neither of the two roots (its source says "would be
-//! here" for both), and `getblocktemplate` has them only for a block that is
-//! not mined yet, on nodes set up for mining. Computing it here takes the
-//! Merkle mountain range over all blocks since the last network upgrade, whose
-//! leaves hold the roots of the Sapling, Orchard and Ironwood trees: this
-//! light node counts those trees' leaves and does not hash them. So nothing
-//! proves the authorizing data, and what is left is to ask around.
+//! root is what is missing:
+//!
+//! - zebrad 7 gives `blockcommitments` in `getblock` and `getblockheader`, but
+//!   neither of the two roots (its source says "would be here" for both).
+//!   `getblocktemplate` has them only for a block that is not mined yet, on
+//!   nodes set up for mining.
+//! - Computing it here takes the Merkle mountain range over all blocks since
+//!   the last network upgrade (ZIP 221), whose leaves hold the roots of the
+//!   note commitment trees: this light node counts those trees' leaves and
+//!   does not hash them.
+//! - zcashd gives both roots in `getblock`, undocumented. Its opening could be
+//!   used, and is not yet: it would prove nothing for those who run zebrad.
+//!
+//! So nothing here proves the authorizing data, and what is left is to ask
+//! around.
 
 use std::sync::Arc;
 

@@ -46,7 +46,7 @@ static TABLE: [Method; 20] = [
     method(
         "GetTransaction",
         "an upstream; the bytes must have the id that was asked for; from version 5 on up to four more upstreams are asked for the same bytes",
-        "when the replica has the id at that height: that of its block for versions 1 to 4; from version 5 on `agreed k/n` (k upstreams gave the same bytes) up to that of its block, since the id does not cover the authorizing data and no node gives the chain history root that would open the block's commitment to it; else `relayed`",
+        "when the replica has the id at that height: that of its block for versions 1 to 4; from version 5 on `agreed k/n` (k upstreams gave the same bytes) up to that of its block, since the id does not cover the authorizing data and zebrad does not give the chain history root that would open the block's commitment to it; else `relayed`",
     ),
     method("SendTransaction", "the best upstream, once", RELAYED),
     method(
