@@ -199,12 +199,18 @@ impl Chain {
             settings,
         );
         self.go_live(network, &replica, &upstreams, &follower)?;
-        let _mirror =
+        let mirror =
             AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self).mirror(follower.progress())));
-        let _counting = AbortOnDropHandle::new(tokio::spawn(
+        let counting = AbortOnDropHandle::new(tokio::spawn(
             Arc::clone(&self).count_rewinds(follower.changes()),
         ));
-        follower.run(stop).await.map_err(store_failure)
+        let ended = follower.run(stop).await.map_err(store_failure);
+        // Waited for: they hold this chain, and with it its store's lock.
+        for task in [mirror, counting] {
+            task.abort();
+            let _ = task.await;
+        }
+        ended
     }
 
     /// From here on clients are answered from the replica.

@@ -218,13 +218,18 @@ where
     pub async fn run(&self, stop: CancellationToken) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let ticker = async move { shared.tracker.tick().await };
-        let _ticker = AbortOnDropHandle::new(tokio::spawn(ticker));
+        let ticker = AbortOnDropHandle::new(tokio::spawn(ticker));
         // With one upstream there is nobody else to ask.
-        let _witness = (self.shared.upstreams.all().len() > 1).then(|| {
+        let witness = (self.shared.upstreams.all().len() > 1).then(|| {
             let witness = Witness::new(Arc::clone(&self.shared));
             AbortOnDropHandle::new(tokio::spawn(witness.run()))
         });
         let result = self.turns(&stop).await;
+        // Waited for: they hold what the store is held by.
+        for task in [Some(ticker), witness].into_iter().flatten() {
+            task.abort();
+            let _ = task.await;
+        }
         self.shared.tracker.state(State::Stopped);
         if let Err(error) = self.shared.upstreams.persist().await {
             tracing::warn!(%error, "findings not stored");
