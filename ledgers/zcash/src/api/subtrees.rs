@@ -27,8 +27,9 @@ struct Subtree {
     end_height: u64,
 }
 
-/// A question and the tip it was answered at.
-type Key = (Id, i32, u32, u32);
+/// A question, the tip it was answered at, and how many upstreams had been
+/// convicted by then.
+type Key = (Id, i32, u32, u32, usize);
 
 /// Lists of roots by question and tip: within one block's time every wallet
 /// asks the same.
@@ -58,7 +59,13 @@ impl Service {
         let view = self.view();
         let key = view.tip().map(|tip| {
             let (start, max) = (wanted.start_index, wanted.max_entries);
-            (tip.id, wanted.shielded_protocol, start, max)
+            (
+                tip.id,
+                wanted.shielded_protocol,
+                start,
+                max,
+                self.nodes.convicted(),
+            )
         });
         if let Some(roots) = key.and_then(|key| self.subtrees.get(&key)) {
             return Ok(roots);

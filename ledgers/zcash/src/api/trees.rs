@@ -48,21 +48,24 @@ struct Commitments {
     final_state: String,
 }
 
+/// A block hash, and how many upstreams had been convicted by then.
+type Key = (Id, usize);
+
 /// Tree states by block hash. A state belongs to its block for ever, so no
-/// reorganization makes an entry wrong; one that is on no chain any more is
-/// pushed out in time.
+/// reorganization makes an entry wrong; one that is on no chain any more, or
+/// that may be a liar's, is pushed out in time.
 #[derive(Default)]
-pub(super) struct TreeStates(Mutex<Lru<Id, TreeState>>);
+pub(super) struct TreeStates(Mutex<Lru<Key, TreeState>>);
 
 impl TreeStates {
-    fn get(&self, id: &Id) -> Option<TreeState> {
+    fn get(&self, key: &Key) -> Option<TreeState> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(id).cloned()
+        kept.get(key).cloned()
     }
 
-    fn put(&self, id: Id, state: TreeState) {
+    fn put(&self, key: Key, state: TreeState) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.put(id, state, TREE_STATES_KEPT);
+        kept.put(key, state, TREE_STATES_KEPT);
     }
 }
 
@@ -147,13 +150,14 @@ impl Service {
                 By::Hash(id) => Some(id),
                 By::Height(_) => question.ours,
             };
-            if let Some(state) = known.and_then(|id| self.tree_states.get(&id)) {
+            let known = known.map(|id| (id, self.nodes.convicted()));
+            if let Some(state) = known.and_then(|key| self.tree_states.get(&key)) {
                 return Ok(state);
             }
             match self.ask_state(&question).await {
                 Ok(state) => {
-                    if let Some(id) = known {
-                        self.tree_states.put(id, state.clone());
+                    if let Some(key) = known {
+                        self.tree_states.put(key, state.clone());
                     }
                     return Ok(state);
                 }

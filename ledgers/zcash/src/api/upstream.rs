@@ -88,6 +88,13 @@ impl Nodes {
         self.upstreams.best()
     }
 
+    /// How many were convicted of a lie so far. What is kept of answers is
+    /// kept under this number: a liar's answers go with the liar.
+    pub(super) fn convicted(&self) -> usize {
+        let all = self.upstreams.all().iter();
+        all.filter(|node| node.is_quarantined()).count()
+    }
+
     /// All of them, also those that cannot be asked now.
     pub(super) fn all(&self) -> &[Arc<Node>] {
         self.upstreams.all()
