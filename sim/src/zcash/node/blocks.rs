@@ -1,5 +1,7 @@
 //! getblock and getblockheader.
 
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
 
@@ -59,19 +61,18 @@ fn raw(view: &View<'_>, block: &Block) -> Bytes {
     // A lock time or an expiry height: the layout stays sound, the
     // transaction's id does not.
     if view.lies.wrong_bytes
-        && let Some(at) = harmless(block)
+        && let Some(at) = block.txs.last().and_then(|tx| harmless(&block.raw, tx))
     {
         bytes[at] ^= 1;
     }
     bytes.freeze()
 }
 
-/// A byte of the last transaction that is part of its id and of no length: the
+/// A byte of a transaction, given by its range, that is part of its id and of no length: the
 /// first of its branch id (version 5 and 6) or of its first input's txid.
-fn harmless(block: &Block) -> Option<usize> {
-    let range = block.txs.last()?.clone();
-    let version = block.raw.get(range.start).copied()?;
-    let overwintered = block.raw.get(range.start + 3).copied()? & 0x80 != 0;
+pub(super) fn harmless(raw: &[u8], range: &Range<usize>) -> Option<usize> {
+    let version = raw.get(range.start).copied()?;
+    let overwintered = raw.get(range.start + 3).copied()? & 0x80 != 0;
     let offset = match (overwintered, version) {
         (true, 5..) => 8,
         (true, _) => 9,

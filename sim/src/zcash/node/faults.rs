@@ -15,7 +15,8 @@ use crate::zcash::chain::Chain;
 /// One way to misbehave.
 #[derive(Clone, Debug)]
 pub enum Misbehaviour {
-    /// A raw block with one bit of its last transaction flipped.
+    /// A raw block with one bit of its last transaction flipped; a transaction
+    /// with one bit of itself flipped.
     WrongBytes,
     /// A raw block with one bit of the header's Merkle root flipped.
     WrongMerkleRoot,
