@@ -16,6 +16,8 @@
 //! | `mainnet` | real proof-of-work with bits flipped |
 //! | `memory` | endless replies, and what they cost |
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 #[path = "hostile/cases.rs"]
 mod cases;
 #[path = "hostile/forks.rs"]
@@ -28,6 +30,9 @@ mod mainnet;
 mod memory;
 #[path = "hostile/relayed.rs"]
 mod relayed;
+#[path = "process/running.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod running;
 #[path = "hostile/stage.rs"]
 mod stage;
 #[path = "hostile/table.rs"]

@@ -13,7 +13,8 @@ use heliostat_core::{Assurance, Evidence};
 use heliostat_observe::{ChainStatus, UpstreamStatus};
 use heliostat_sim::zcash::{Block, Chain, Generator, GeneratorConfig, Handle, Node};
 use heliostat_zcash_proto::{
-    BlockId, BlockRange, CompactBlock, PoolType, compact_tx_streamer_client::CompactTxStreamerClient,
+    BlockId, BlockRange, CompactBlock, PoolType,
+    compact_tx_streamer_client::CompactTxStreamerClient,
 };
 use heliostat_zcash_verifier::convict;
 use tonic::transport::Channel;
@@ -30,15 +31,32 @@ pub const LIE: u64 = 90;
 /// A wallet's connection.
 pub type Client = CompactTxStreamerClient<Channel>;
 
-/// The chain that all tests share.
+/// Blocks that it grows by later.
+const GROWTH: u64 = 6;
+
+/// The chain that all tests share, grown.
 pub fn generator() -> &'static Generator {
     static CHAIN: OnceLock<Generator> = OnceLock::new();
-    CHAIN.get_or_init(|| Generator::new(GeneratorConfig::new(66, BLOCKS)))
+    CHAIN.get_or_init(|| Generator::new(GeneratorConfig::new(66, BLOCKS + GROWTH)))
 }
 
-/// The same as nodes hold it.
+/// The same as nodes hold it to begin with.
 pub fn chain() -> Chain {
+    generator().chain().up_to(BLOCKS)
+}
+
+/// The same as nodes hold it later.
+pub fn grown() -> Chain {
     generator().chain().clone()
+}
+
+/// Another branch: the shared chain up to `height`, then `blocks` others.
+pub fn branch(height: u64, blocks: u64) -> Chain {
+    generator()
+        .fork(height, blocks, height)
+        .unwrap()
+        .chain()
+        .clone()
 }
 
 /// A node with the shared chain.
@@ -124,12 +142,22 @@ impl Stage {
         to: u64,
         pools: &[PoolType],
     ) -> Result<(Vec<CompactBlock>, String), tonic::Status> {
+        self.range(0, to, pools).await
+    }
+
+    /// The same of the blocks `from..=to`.
+    pub async fn range(
+        &self,
+        from: u64,
+        to: u64,
+        pools: &[PoolType],
+    ) -> Result<(Vec<CompactBlock>, String), tonic::Status> {
         let at = |height| {
             let hash = Default::default();
             Some(BlockId { height, hash })
         };
         let request = BlockRange {
-            start: at(0),
+            start: at(from),
             end: at(to),
             pool_types: pools.iter().map(|pool| (*pool).into()).collect(),
         };
@@ -174,23 +202,32 @@ impl Stage {
         let to = self.status().await.local_height?;
         // It may have been rewound since.
         let (blocks, _) = self.blocks(to, &[]).await.ok()?;
-        let part = |of: &Chain| {
+        let shared = |of: &Chain| {
             let pairs = blocks.iter().zip(&of.blocks);
-            blocks.len() <= of.blocks.len()
-                && pairs.fold(true, |same, (served, own)| same && same_links(served, own))
+            let same = pairs.take_while(|(served, own)| same_links(served, own));
+            same.count()
         };
-        if part(chain) {
-            return Some(blocks.len());
+        let from = shared(chain);
+        if from == blocks.len() {
+            return Some(from);
         }
-        let other = others.iter().any(|other| part(other));
-        assert!(other, "a chain is served that no honest node ever had");
+        let other = others.iter().any(|other| shared(other) == blocks.len());
+        assert!(
+            other,
+            "what is served from {from} to {to} is nobody's chain"
+        );
         None
     }
 
     /// Every block of `chain` is served, in every projection, with all that
     /// can be known of it.
     pub async fn agrees_with(&self, chain: &Chain) {
-        let all = [PoolType::Transparent, PoolType::Sapling, PoolType::Orchard, PoolType::Ironwood];
+        let all = [
+            PoolType::Transparent,
+            PoolType::Sapling,
+            PoolType::Orchard,
+            PoolType::Ironwood,
+        ];
         for pools in [&[][..], &all] {
             let (blocks, _) = self.blocks(tip(chain), pools).await.unwrap();
             assert_eq!(blocks.len(), chain.blocks.len());
@@ -215,13 +252,21 @@ impl Stage {
     /// Waits until the range `0..=to` has this grade.
     pub async fn graded(&self, to: u64, grade: &str) {
         let waiting = async {
-            while self.blocks(to, &[]).await.ok().is_none_or(|(_, is)| is != grade) {
+            while self
+                .blocks(to, &[])
+                .await
+                .ok()
+                .is_none_or(|(_, is)| is != grade)
+            {
                 tokio::time::sleep(LOOK).await;
             }
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             let is = self.grade(to).await;
-            panic!("0..={to} is {is:?}, never {grade:?}: {:#?}", self.status().await);
+            panic!(
+                "0..={to} is {is:?}, never {grade:?}: {:#?}",
+                self.status().await
+            );
         }
     }
 
@@ -239,7 +284,13 @@ impl Stage {
         let all: Vec<_> = records.iter().map(read).collect();
         for (upstream, evidence) in &all {
             let verdict = convict(evidence);
-            assert_eq!(verdict, Ok(()), "{upstream}: {}: {}", evidence.rule, evidence.words);
+            assert_eq!(
+                verdict,
+                Ok(()),
+                "{upstream}: {}: {}",
+                evidence.rule,
+                evidence.words
+            );
         }
         all
     }
@@ -256,7 +307,9 @@ impl Stage {
         assert_eq!(evidence.len(), liars.len(), "{evidence:?}");
         assert_eq!(status.findings.len(), liars.len());
         let rule = |liar: &&Handle| {
-            let found = evidence.iter().find(|(upstream, _)| *upstream == name(liar));
+            let found = evidence
+                .iter()
+                .find(|(upstream, _)| *upstream == name(liar));
             found.expect("evidence against the liar").1.rule.clone()
         };
         liars.iter().map(rule).collect()
