@@ -18,7 +18,9 @@ const NEW_BLOCKS: usize = 10;
 /// Calls per unary method.
 const UNARY_CALLS: usize = 2_000;
 /// Runs of each range measurement; the median counts.
-const REPEATS: usize = 5;
+const REPEATS: usize = 3;
+/// Passes over the range in one run: CPU time is counted in ticks of 10 ms.
+const PASSES: usize = 25;
 /// Connections and blocks per request of the many-clients row.
 const MANY: (usize, u64) = (64, 100);
 
@@ -63,7 +65,7 @@ pub async fn run(seed: u64, blocks: u64, mix: &str, json: bool) -> Result<()> {
 }
 
 async fn measure(server: &mut Server, replay: &mut Replay) -> Result<Row> {
-    let sync = server.sync(replay.tip).await?;
+    let sync = server.sync(replay).await?;
     let new_block_ms = Some(new_block(server, replay).await?);
     let mut unary = Vec::new();
     for method in unary::METHODS {
@@ -107,14 +109,14 @@ async fn ranges(name: &str, address: &str, pid: u32, tip: u64) -> Vec<(String, l
         pools: pools.to_vec(),
         connections: 1,
         span: None,
-        requests: 1,
+        requests: PASSES,
         pid: Some(pid),
     };
     let (connections, span) = MANY;
     let many = Plan {
         connections,
         span: Some(span),
-        requests: 40,
+        requests: 400,
         ..whole(&[], "GetBlockRange")
     };
     let mut plans = vec![

@@ -41,8 +41,8 @@ enum Command {
     Unary(Unary),
     /// Serve blocks the way the incumbents do, to compare with.
     Baseline(Baseline),
-    /// Serve a generated chain over JSON-RPC, as a zebrad would; a line
-    /// `extend` on standard input adds a block.
+    /// Serve a generated chain over JSON-RPC, as a zebrad would; `extend` on
+    /// standard input adds a block, `count` counts the getblock calls.
     Replay(Replay),
     /// Run heliostat, the baseline, and the peers named by
     /// HELIOSTAT_LIGHTWALLETD and HELIOSTAT_ZAINOD over the same blocks.

@@ -1,5 +1,6 @@
-//! The replay upstream: a simulated zebrad over a generated chain, that adds a
-//! block for each line `extend` on standard input.
+//! The replay upstream: a simulated zebrad over a generated chain. On standard
+//! input, `extend` adds a block and `count` tells how many `getblock` calls
+//! came.
 
 use anyhow::Result;
 use heliostat_sim::zcash::{
@@ -25,12 +26,14 @@ pub async fn serve(seed: u64, blocks: u64, mix: &str) -> Result<()> {
     println!("serving {}", node.address());
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await? {
-        if line.trim() == "extend" {
-            generator.extend(1);
-            node.set_chain(generator.chain().clone());
-            println!("extended");
-        } else {
-            eprintln!("{line:?} is not a command; write extend");
+        match line.trim() {
+            "extend" => {
+                generator.extend(1);
+                node.set_chain(generator.chain().clone());
+                println!("extended");
+            }
+            "count" => println!("{}", node.count("getblock")),
+            other => eprintln!("{other:?} is not a command; write extend or count"),
         }
     }
     // Without a terminal or a pipe on standard input: serve until stopped.

@@ -17,6 +17,9 @@ use crate::{machine, unary};
 /// How long a server may take to reach the replay upstream's tip.
 const SYNC_LIMIT: Duration = Duration::from_secs(900);
 
+/// A server that asks for no block this long has all of them.
+const SYNC_QUIET: Duration = Duration::from_secs(1);
+
 /// A running server.
 pub struct Server {
     /// What the tables call it.
@@ -25,7 +28,7 @@ pub struct Server {
     pub address: String,
     child: Child,
     started: Instant,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Which program, and where it is.
@@ -39,7 +42,7 @@ pub struct Program {
 /// What an initial sync cost.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Sync {
-    /// From process start to the tip being served.
+    /// From process start to the last block being read.
     pub seconds: f64,
     /// Blocks per second over that time.
     pub blocks_per_second: f64,
@@ -98,7 +101,7 @@ impl Program {
             address: format!("http://127.0.0.1:{port}"),
             child,
             started: Instant::now(),
-            _folder: folder,
+            folder,
         })
     }
 }
@@ -159,15 +162,23 @@ impl Server {
         self.child.id()
     }
 
-    /// Waits until the server's newest block is at `height`.
-    pub async fn sync(&mut self, height: u64) -> Result<Sync> {
+    /// Waits until the server's newest block is the upstream's and it has
+    /// read every block. Some servers pass `GetLatestBlock` through to the
+    /// node, so the sync ends with the last `getblock` call, whoever asks.
+    pub async fn sync(&mut self, replay: &mut Replay) -> Result<Sync> {
+        let (mut calls, mut last_call) = (0, Instant::now());
         loop {
             if let Some(status) = self.child.try_wait()? {
-                let log = fs::read_to_string(self._folder.path().join("log")).unwrap_or_default();
+                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
                 let end = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
                 bail!("{} ended with {status}:\n{end}", self.name);
             }
-            if self.height().await == Some(height) {
+            let now = replay.calls()?;
+            if now > calls {
+                (calls, last_call) = (now, Instant::now());
+            }
+            let all_read = calls >= replay.tip && last_call.elapsed() > SYNC_QUIET;
+            if all_read && self.height().await == Some(replay.tip) {
                 break;
             }
             ensure!(
@@ -175,12 +186,12 @@ impl Server {
                 "{} did not sync in time",
                 self.name
             );
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let seconds = self.started.elapsed().as_secs_f64();
+        let seconds = last_call.duration_since(self.started).as_secs_f64();
         Ok(Sync {
             seconds,
-            blocks_per_second: (height + 1) as f64 / seconds,
+            blocks_per_second: replay.tip as f64 / seconds,
             cpu_seconds: machine::cpu_time(self.pid())?.as_secs_f64(),
         })
     }
@@ -285,6 +296,12 @@ impl Replay {
         self.line()?;
         self.tip += 1;
         Ok(())
+    }
+
+    /// How many `getblock` calls came so far.
+    fn calls(&mut self) -> Result<u64> {
+        writeln!(self.commands, "count")?;
+        Ok(self.line()?.parse()?)
     }
 
     fn line(&mut self) -> Result<String> {

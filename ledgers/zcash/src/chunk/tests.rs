@@ -51,7 +51,7 @@ fn what_is_built_reads_back() {
 
     let frames = Frames::decode(chunk.full.clone()).expect("written a moment ago");
     assert_eq!(frames.frame(1), [0; 5]);
-    assert_eq!(&frames.frame(3)[..], [0, 0, 0, 0, 1, 3]);
+    assert_eq!(frames.frame(3), [0, 0, 0, 0, 1, 3]);
     assert_eq!(frames.slice(0..4).len(), 4 * 5 + 311);
     assert!(frames.slice(2..2).is_empty());
 }
