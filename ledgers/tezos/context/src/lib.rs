@@ -1,0 +1,4 @@
+//! Tezos context hashes and Merkle proofs.
+
+pub mod base58;
+pub mod hash;

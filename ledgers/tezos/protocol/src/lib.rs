@@ -1,0 +1,1 @@
+//! What a Tezos protocol stores in its context.

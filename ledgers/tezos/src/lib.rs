@@ -1,0 +1,1 @@
+//! Tezos light mode.

@@ -1,0 +1,1 @@
+//! Tezos block rules for a light node.
