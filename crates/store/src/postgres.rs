@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `link` | the address, connecting, names of tables as SQL |
+//! | `tls` | whether and to whom the connection is encrypted |
 //! | `schema` | the layout on the server, its versions and their migrations |
 //! | `writer` | the writing session: its lock, batches, reconnecting |
 //! | `effect` | what a batch comes to, so that it takes few statements |
@@ -22,6 +23,7 @@ mod fault;
 mod link;
 mod schema;
 mod snapshot;
+mod tls;
 mod writer;
 
 use std::sync::Arc;
@@ -30,7 +32,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio::{sync::Mutex, time};
-use tokio_postgres::NoTls;
 
 use crate::{
     Access, Batch, Options, Snapshot, Store, StoreError, Table,
@@ -63,7 +64,7 @@ pub(crate) async fn open(
         // A dead connection is noticed when it is used, which costs nothing.
         recycling_method: RecyclingMethod::Fast,
     };
-    let manager = Manager::from_config(link.config.clone(), NoTls, settings);
+    let manager = Manager::from_config(link.config.clone(), link.tls.clone(), settings);
     let readers = Pool::builder(manager)
         .max_size(options.readers.max(1))
         .wait_timeout(Some(options.reader_wait))

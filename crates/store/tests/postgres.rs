@@ -161,7 +161,7 @@ async fn no_error_shows_the_password() {
         refusal(&url, Access::Write).await,
         refusal(&url.replace("chains", "no_such_database"), Access::Write).await,
         refusal(&url.replace("secret", "secret-but-wrong"), Access::Write).await,
-        refusal(&format!("{url}?sslmode=require"), Access::Write).await,
+        refusal(&format!("{url}?sslmode=verify-ca"), Access::Write).await,
         refusal(&format!("{url}?no_such_option=1"), Access::Write).await,
     ];
     server.stop();

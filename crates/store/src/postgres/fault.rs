@@ -15,6 +15,9 @@ pub(super) fn words(error: &Error) -> String {
         let code = told.code().code();
         return format!("{} ({code}){}", told.message(), hint.unwrap_or_default());
     }
+    if let Some(words) = super::tls::words(error) {
+        return words;
+    }
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

@@ -4,11 +4,12 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use deadpool_postgres::ClientWrapper as Session;
 use tokio_postgres::{
-    Config, NoTls,
+    Config,
     config::{Host, SslMode},
 };
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::fault;
+use super::{fault, tls};
 use crate::{
     StoreError, Table,
     defaults::{CONNECT, TCP_USER},
@@ -23,6 +24,7 @@ pub(super) struct Link {
     /// `postgres://USER@HOST:PORT/DATABASE`, for errors.
     pub(super) name: String,
     pub(super) config: Config,
+    pub(super) tls: MakeRustlsConnect,
     /// The schema's name, unquoted.
     pub(super) schema: String,
     pub(super) tables: HashMap<Table, Statements>,
@@ -77,6 +79,7 @@ impl Link {
             given: given.to_owned(),
             reason: reason.to_owned(),
         };
+        let (url, asked) = tls::split(url).map_err(|words| refuse("postgres://…", words))?;
         let mut config: Config = url.parse().map_err(|_| {
             refuse(
                 "postgres://…",
@@ -88,16 +91,15 @@ impl Link {
         if config.get_hosts().is_empty() {
             return Err(refuse(&name, "the host is missing"));
         }
-        if config.get_user().is_none() {
+        if config.get_user().is_none_or(str::is_empty) {
             return Err(refuse(&name, "the user is missing"));
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(refuse(
-                &name,
-                "sslmode=require is not supported yet; use a local socket, a private network or \
-                 a tunnel, and leave it out",
-            ));
-        }
+        let local = |host: &Host| matches!(host, Host::Unix(_));
+        config.ssl_mode(match config.get_hosts().iter().all(local) {
+            true => SslMode::Disable,
+            false => asked.mode,
+        });
+        let tls = asked.connector().map_err(|words| refuse(&name, &words))?;
         if config.get_password().is_none()
             && let Some(password) = std::env::var_os(PASSWORD_VARIABLE)
         {
@@ -112,6 +114,7 @@ impl Link {
         Ok(Self {
             name,
             config,
+            tls,
             schema: schema.to_owned(),
             tables: tables.iter().map(statements).collect(),
         })
@@ -119,7 +122,7 @@ impl Link {
 
     /// A session of one's own. Its task ends when the session is dropped.
     pub(super) async fn connect(&self) -> Result<Session, StoreError> {
-        let connected = self.config.connect(NoTls).await;
+        let connected = self.config.connect(self.tls.clone()).await;
         let (client, connection) = connected.map_err(|error| self.fault(&error))?;
         let name = self.name.clone();
         let task = tokio::spawn(async move {
@@ -185,7 +188,9 @@ mod tests {
         for url in [
             "postgres://user:hunter2/x@host:port/db",
             "postgres://user:hunter2@host/db?hunter2=1",
-            "postgres://user:hunter2@host/db?sslmode=require",
+            "postgres://user:hunter2@host/db?sslmode=hunter2",
+            "postgres://user:hunter2@host/db?sslmode=verify-full",
+            "postgres://user:hunter2@host/db?sslmode=verify-ca&sslrootcert=/no/such/file",
             "postgres://:hunter2@host/db?sslmode=require",
         ] {
             assert!(!refused(url).contains("hunter2"), "{}", refused(url));

@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     fs,
     io::{BufRead, BufReader, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
@@ -13,8 +14,13 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Only the socket's name holds it: nothing listens on the network.
+use super::Authority;
+
+/// Only the socket's name holds it: nothing listens on the network, unless
+/// the cluster was given a certificate.
 const PORT: u16 = 5432;
+/// The name in a certificate of [`PrivatePostgres::start_with_tls`].
+const HOST: &str = "localhost";
 const USER: &str = "heliostat";
 /// Odd enough that a test can look for it where it must not be.
 const PASSWORD: &str = "pa%40ss-secret-7f3a";
@@ -28,8 +34,8 @@ const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 /// Keeps the server and ends it with this process, even if that is killed:
 /// then the pipe it reads from closes.
 const KEEPER: &str = r#"
-"$1/postgres" -D "$2/data" -k "$2" -p "$3" -c listen_addresses= -c fsync=off \
-    -c max_connections=60 </dev/null >"$2/log" 2>&1 &
+"$1/postgres" -D "$2/data" -k "$2" -p "$3" -c listen_addresses="$4" -c ssl="$5" \
+    -c fsync=off -c max_connections=60 </dev/null >"$2/log" 2>&1 &
 server=$!
 echo "$server"
 read -r word || word=quit
@@ -50,12 +56,37 @@ pub struct PrivatePostgres {
     account: Option<(u32, u32)>,
     server: Option<Child>,
     databases: Mutex<HashSet<String>>,
+    port: u16,
+    tls: Tls,
+}
+
+/// How a cluster is reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tls {
+    /// By its Unix socket alone.
+    Local,
+    /// By loopback too, without TLS.
+    Plain,
+    /// By loopback too, with TLS for those who ask.
+    Offered,
 }
 
 impl PrivatePostgres {
     /// Makes a cluster and starts it. `None`, with a line on stderr, where the
     /// machine has no `initdb`. Panics when it has one that does not work.
     pub fn start_new() -> Option<Self> {
+        Self::new(Tls::Local)
+    }
+
+    /// One that listens on loopback too ([`Self::network_url`]) and has a
+    /// certificate for `localhost`, signed by a CA made for it alone
+    /// ([`Self::authority`]). TLS is offered until [`Self::offer_tls`] says
+    /// otherwise.
+    pub fn start_with_tls() -> Option<Self> {
+        Self::new(Tls::Offered)
+    }
+
+    fn new(tls: Tls) -> Option<Self> {
         let Some(tools) = tools() else {
             eprintln!("skipped: no initdb in PATH or /usr/lib/postgresql/*/bin");
             return None;
@@ -75,8 +106,14 @@ impl PrivatePostgres {
             account,
             server: None,
             databases: Mutex::default(),
+            port: PORT,
+            tls,
         };
         cluster.init();
+        if tls != Tls::Local {
+            cluster.certify();
+            cluster.port = free_port();
+        }
         cluster.start();
         Some(cluster)
     }
@@ -127,7 +164,17 @@ impl PrivatePostgres {
             .command(Path::new("sh"))
             .args(["-c", KEEPER, "keeper"])
             .args([&self.tools, self.home.path()])
-            .arg(PORT.to_string())
+            .arg(self.port.to_string())
+            .arg(if self.tls == Tls::Local {
+                ""
+            } else {
+                "127.0.0.1"
+            })
+            .arg(if self.tls == Tls::Offered {
+                "on"
+            } else {
+                "off"
+            })
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -145,9 +192,14 @@ impl PrivatePostgres {
         };
         while !ready() {
             let log = self.log();
-            if log.contains("pre-existing shared memory") || log.contains("postmaster.pid") {
+            let taken = self.tls != Tls::Local && log.contains("could not bind");
+            if taken || log.contains("pre-existing shared memory") || log.contains("postmaster.pid")
+            {
                 drop(keeper.stdin.take());
                 keeper.wait().expect("the keeper ends with its server");
+                if taken {
+                    self.port = free_port();
+                }
                 thread::sleep(PAUSE);
                 return;
             }
@@ -195,14 +247,65 @@ impl PrivatePostgres {
                 .env("PGPASSWORD", PASSWORD_PLAIN)
                 .arg("-h")
                 .arg(self.home.path())
-                .args(["-p", &PORT.to_string(), "-U", USER, database])
+                .args(["-p", &self.port.to_string(), "-U", USER, database])
                 .output()
                 .expect("createdb lies beside initdb");
             let told = String::from_utf8_lossy(&made.stderr);
             assert!(made.status.success(), "createdb failed: {told}");
         }
         let host = self.home.path().display().to_string().replace('/', "%2F");
-        format!("postgres://{USER}:{PASSWORD}@{host}:{PORT}/{database}")
+        format!(
+            "postgres://{USER}:{PASSWORD}@{host}:{}/{database}",
+            self.port
+        )
+    }
+
+    /// The address of a database over loopback by the name in the server's
+    /// certificate. Only of a cluster [started with TLS](Self::start_with_tls).
+    pub fn network_url(&self, database: &str) -> String {
+        assert!(self.tls != Tls::Local, "it does not listen on the network");
+        self.url(database);
+        format!(
+            "postgres://{USER}:{PASSWORD}@{HOST}:{}/{database}",
+            self.port
+        )
+    }
+
+    /// The file with the certificate of the CA that signed the server's.
+    pub fn authority(&self) -> PathBuf {
+        self.home.path().join("authority.pem")
+    }
+
+    /// The file with the server's own certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.home.path().join("data/server.crt")
+    }
+
+    /// Starts the server again with or without TLS.
+    pub fn offer_tls(&mut self, offered: bool) {
+        self.stop();
+        self.tls = if offered { Tls::Offered } else { Tls::Plain };
+        self.start();
+    }
+
+    /// Lays the certificate and its key where the server looks for them.
+    fn certify(&self) {
+        let authority = Authority::new();
+        let (certificate, key) = authority.sign(HOST);
+        let data = self.home.path().join("data");
+        let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+        for (path, text) in [
+            (self.authority(), authority.pem()),
+            (self.certificate(), certificate),
+            (data.join("server.key"), key),
+        ] {
+            fs::write(&path, text).expect("the directory is ours");
+            fs::set_permissions(&path, mode(0o600)).expect("the file is ours");
+            if let Some((user, group)) = self.account {
+                std::os::unix::fs::chown(&path, Some(user), Some(group))
+                    .expect("root can give a file away");
+            }
+        }
     }
 
     /// What the addresses contain and nothing may show: the password, as
@@ -221,6 +324,12 @@ impl Drop for PrivatePostgres {
     fn drop(&mut self) {
         self.stop_immediately();
     }
+}
+
+/// A port of loopback that nobody listened on a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("it is bound").port()
 }
 
 /// The directory of the server's programs. Wrappers in the path may switch
