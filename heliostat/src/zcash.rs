@@ -180,6 +180,11 @@ impl Chain {
         let replica = ZcashReplica::open(Arc::clone(&self.store), network, options)
             .await
             .map_err(store_failure)?;
+        let mut verifier = ZcashVerifier::new(network);
+        if let Some(checkpoint) = &self.config.checkpoint {
+            joint::confirm(&self.name, &replica, checkpoint).await?;
+            verifier = verifier.held_to(checkpoint.point());
+        }
         let replica = Arc::new(replica);
         let findings = Findings::open(Arc::clone(&self.store))
             .await
@@ -191,10 +196,9 @@ impl Chain {
             // A private chain stands still when nobody mines.
             settings.head_age = None;
         }
-        let verifier = Arc::new(ZcashVerifier::new(network));
         let follower = Follow::new(
             Arc::clone(&upstreams),
-            verifier,
+            Arc::new(verifier),
             Arc::clone(&replica),
             settings,
         );

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `running` | the process as a child, and what tests ask it |
 //! | `checkpoint` | chains joined in the middle |
+//! | `checkpoint_stored` | a checkpoint given to a store with a chain in it |
 //! | `codes` | the exit codes of `check`, `status` and `verify` |
 //! | `postgres` | the same binary on PostgreSQL |
 //! | `stop` | signals |
@@ -14,6 +15,8 @@
 
 #[path = "process/checkpoint.rs"]
 mod checkpoint;
+#[path = "process/checkpoint_stored.rs"]
+mod checkpoint_stored;
 #[path = "process/codes.rs"]
 mod codes;
 #[path = "process/postgres.rs"]

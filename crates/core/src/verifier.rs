@@ -14,6 +14,9 @@ pub enum Reject {
     /// A layout this release cannot read. The follower asks the upstream to
     /// describe it; what is taken from that description is `relayed`.
     Opaque(String),
+    /// Sound as far as that can be told, but not on the chain this process was
+    /// told to follow. Nobody's fault.
+    Refused(String),
     /// False, and the evidence convicts whoever sent it.
     Wrong(Evidence),
 }

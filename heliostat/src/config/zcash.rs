@@ -180,6 +180,16 @@ pub struct Checkpoint {
     pub sizes: Option<[u32; 3]>,
 }
 
+impl Checkpoint {
+    /// The block.
+    pub fn point(&self) -> heliostat_core::Point {
+        heliostat_core::Point {
+            height: self.height,
+            id: self.id,
+        }
+    }
+}
+
 impl std::str::FromStr for Checkpoint {
     type Err = String;
 

@@ -1,17 +1,110 @@
 //! A checkpoint: the headers and tree sizes a chain is joined with in the
-//! middle.
+//! middle, and what a stored chain says to it.
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use heliostat_core::Id;
-use heliostat_zcash::rpc::Rpc;
+use heliostat_core::{Id, Source as _};
+use heliostat_node::Replica as _;
+use heliostat_zcash::{replica::ZcashReplica, rpc::Rpc, source::ZcashSource};
 use heliostat_zcash_verifier::{
     Header, Joined, Network, Tip, TreeSizes, defaults::CONTEXT_HEADERS,
 };
 use serde_json::json;
 
 use super::nodes::{Node, Nodes};
-use crate::{config::zcash::Checkpoint, defaults};
+use crate::{cli::exit::Failure, config::zcash::Checkpoint, defaults, zcash::store_failure};
+
+/// Compares the checkpoint with a chain that is stored already, and says in
+/// the log what comes of it. A checkpoint above the newest block is left to
+/// the verifier.
+///
+/// # Errors
+/// The stored chain has another block there, or other tree sizes.
+pub async fn confirm(
+    chain: &str,
+    replica: &ZcashReplica,
+    checkpoint: &Checkpoint,
+) -> Result<(), Failure> {
+    let height = checkpoint.height;
+    let floor = replica.floor().await.map_err(store_failure)?;
+    let stored = replica.id_at(height).await.map_err(store_failure)?;
+    let Some(stored) = stored else {
+        match floor.filter(|floor| *floor > height) {
+            Some(begins) => tracing::warn!(
+                chain,
+                checkpoint = height,
+                begins,
+                "the checkpoint lies below the stored chain and is not compared with it; \
+                 --redownload begins at the checkpoint"
+            ),
+            None => tracing::info!(
+                chain,
+                checkpoint = height,
+                stored = replica.view().tip().map(|tip| tip.height),
+                "the checkpoint lies above the stored chain, which is held to it when it gets there"
+            ),
+        }
+        return Ok(());
+    };
+    // The joint itself is nothing that could be read again.
+    let again = match floor == Some(height) {
+        true => "begin anew with --redownload".to_owned(),
+        false => format!("read the blocks from there on again with --sync-from-height {height}"),
+    };
+    if stored != checkpoint.id {
+        return Err(Failure::failed(format!(
+            "{chain}: the stored chain has block {} at height {height}, but the checkpoint says \
+             {}; if the checkpoint is right, {again} or name another store; if not, mend the \
+             checkpoint",
+            ZcashSource::show(&stored),
+            ZcashSource::show(&checkpoint.id),
+        )));
+    }
+    let counted = sizes_at(replica, height).await?;
+    if let Some((wanted, (counted, vouched))) = checkpoint.sizes.zip(counted) {
+        if wanted != counted {
+            return Err(Failure::failed(format!(
+                "{chain}: the trees of the stored chain have {counted:?} leaves at height \
+                 {height}, but the checkpoint says {wanted:?} (Sapling, Orchard, Ironwood); if \
+                 the checkpoint is right, begin anew with --redownload or another store; if not, \
+                 mend the checkpoint"
+            )));
+        }
+        if !vouched {
+            tracing::warn!(
+                chain,
+                checkpoint = height,
+                "the chain was joined with tree sizes on a node's word, and its blocks stay \
+                 relayed; --redownload begins with those of the checkpoint"
+            );
+        }
+    }
+    tracing::info!(
+        chain,
+        checkpoint = height,
+        "the stored chain has the checkpoint"
+    );
+    Ok(())
+}
+
+/// Leaves of the trees after a stored block or the joint, and whether they
+/// are more than a node's word.
+async fn sizes_at(
+    replica: &ZcashReplica,
+    height: u64,
+) -> Result<Option<([u32; 3], bool)>, Failure> {
+    if let Some(joined) = replica.joined().filter(|joined| joined.height == height) {
+        let TreeSizes {
+            sapling,
+            orchard,
+            ironwood,
+        } = joined.sizes;
+        return Ok(Some(([sapling, orchard, ironwood], joined.sizes_vouched)));
+    }
+    let record = replica.view().record(height).await;
+    let record = record.map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(record.map(|(record, _)| (record.sizes, true)))
+}
 
 /// Asks the followed nodes, in their order, for what the chain is joined
 /// with. The checkpoint's hash decides what is accepted: headers are linked

@@ -13,7 +13,7 @@ use tonic::Code;
 use crate::running::{Process, chain, heliostat, store};
 
 /// `HEIGHT:HASH` as an operator writes it.
-fn checkpoint(block: &Block) -> String {
+pub fn checkpoint(block: &Block) -> String {
     let mut hash = block.hash;
     hash.reverse();
     format!("{}:{}", block.height, hex::encode(hash))
@@ -27,7 +27,7 @@ fn at(height: u64) -> BlockId {
 }
 
 /// The process follows `height` blocks, with that grade at the newest.
-async fn until_at(process: &Process, height: u64, assurance: &str) -> Status {
+pub async fn until_at(process: &Process, height: u64, assurance: &str) -> Status {
     let there = |status: &Status| {
         let head = status.chains["zcash"].head.as_ref();
         head.is_some_and(|head| head.height == height && head.assurance == assurance)

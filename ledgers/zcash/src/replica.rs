@@ -115,6 +115,7 @@ impl ZcashReplica {
         };
         drop(snapshot);
         let empty = log.view().tip().is_none();
+        begins_where_it_was_joined(log.view().floor(), stored.as_ref())?;
         let join = match (stored, options.join) {
             (None, Some(wanted)) if empty && !options.read_only => {
                 let mut batch = Batch::new();
@@ -222,6 +223,28 @@ impl ZcashReplica {
         let skip = joined.headers.len().saturating_sub(missing);
         joined.headers[skip..].to_vec()
     }
+}
+
+/// A chain whose beginning was lost would be followed from genesis once a
+/// fork leaves nothing of it.
+fn begins_where_it_was_joined(floor: Option<u64>, join: Option<&Joined>) -> Result<(), StoreError> {
+    let (Some(floor), begins) = (floor, join.map_or(0, |join| join.height + 1)) else {
+        return Ok(());
+    };
+    if floor == begins {
+        return Ok(());
+    }
+    Err(corrupt(match join {
+        None => format!(
+            "its blocks begin at {floor}, but where the chain was joined is not there any more; \
+             begin anew with --redownload or another store"
+        ),
+        Some(join) => format!(
+            "its blocks begin at {floor}, but the chain was joined at {}; begin anew with \
+             --redownload or another store",
+            join.height
+        ),
+    }))
 }
 
 /// The headers of some stored heights; each page is read once.

@@ -400,6 +400,7 @@ fn rejected(height: u64, reject: Reject) -> End {
     match reject {
         Reject::Unlinked { parent } => End::Unlinked { height, parent },
         Reject::Wrong(evidence) => End::Fault(Fault::Wrong(evidence)),
+        Reject::Refused(why) => End::Fault(Fault::Unsupported(why)),
         Reject::Opaque(why) => {
             let why = format!("position {height} cannot be read by this release: {why}");
             End::Fault(Fault::Unsupported(why))

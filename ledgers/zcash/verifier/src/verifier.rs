@@ -1,7 +1,7 @@
 //! The seam towards the core: `check` alone, `extend` in context.
 
 use bytes::Bytes;
-use heliostat_core::{Assurance, Id, Link, Reject, Verifier};
+use heliostat_core::{Assurance, Id, Link, Point, Reject, Verifier};
 
 use crate::{
     Network, RawBlock, Scanned, Tip, TreeSizes, compact,
@@ -15,6 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct ZcashVerifier {
     network: Network,
+    checkpoint: Option<Point>,
 }
 
 /// A block that passed every rule it can be held to alone.
@@ -61,7 +62,17 @@ pub struct Verified {
 impl ZcashVerifier {
     /// The rules of one network.
     pub fn new(network: Network) -> Self {
-        Self { network }
+        Self {
+            network,
+            checkpoint: None,
+        }
+    }
+
+    /// Holds the chain to a block that the operator trusts: another one at its
+    /// height is [refused](Reject::Refused).
+    pub fn held_to(mut self, checkpoint: Point) -> Self {
+        self.checkpoint = Some(checkpoint);
+        self
     }
 
     /// The network whose rules these are.
@@ -98,6 +109,16 @@ impl Verifier for ZcashVerifier {
         let parent = Id(scanned.prev);
         if parent != tip.parent() || scanned.height != tip.next_height() {
             return Err(Reject::Unlinked { parent });
+        }
+        if let Some(Point { height, id }) = self.checkpoint
+            && scanned.height == height
+            && scanned.hash != id.0
+        {
+            return Err(Reject::Refused(format!(
+                "its block at height {height} is {}, but the checkpoint says {}; check the setting, or the node",
+                rules::shown(&scanned.hash),
+                rules::shown(&id.0),
+            )));
         }
         let (sizes, sizes_counted) = sizes_after(tip, &raw, &scanned)?;
         // Its own allocation: a slice would keep the whole block in memory.

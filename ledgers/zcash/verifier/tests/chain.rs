@@ -2,7 +2,7 @@
 //! made from stored or fetched headers.
 
 use bytes::Bytes;
-use heliostat_core::{Assurance, Reject, Verifier as _};
+use heliostat_core::{Assurance, Id, Point, Reject, Verifier as _};
 use heliostat_zcash_verifier::{
     Header, Joined, Network, NotAChain, Stored, Tip, TreeSizes, Verified, ZcashVerifier, convict,
     rule,
@@ -31,7 +31,7 @@ fn follow(network: Network) -> (Tip, Vec<Verified>) {
 fn words(reject: &Reject) -> &str {
     match reject {
         Reject::Wrong(evidence) => &evidence.words,
-        Reject::Opaque(why) => why,
+        Reject::Opaque(why) | Reject::Refused(why) => why,
         Reject::Unlinked { .. } => "unlinked",
     }
 }
@@ -246,4 +246,35 @@ fn a_chain_of_regtest_has_no_weight_and_needs_no_headers() {
 fn header_of(block: &[u8]) -> Bytes {
     let header = Header::at_front_of(block).expect("a header");
     Bytes::copy_from_slice(header.bytes())
+}
+
+#[test]
+fn a_chain_held_to_a_checkpoint_has_that_block_or_none() {
+    let [chain, _] = recordings();
+    let id = |height: usize| {
+        let header = header_of(&chain[height].raw);
+        Id(Header::parse(&header).expect("it is recorded").hash())
+    };
+    for (other, passes) in [(30, true), (31, false)] {
+        let point = Point {
+            height: 30,
+            id: id(other),
+        };
+        let verifier = ZcashVerifier::new(Network::Regtest).held_to(point);
+        let mut tip = Tip::genesis(Network::Regtest);
+        for height in 0..=35 {
+            let checked = verifier.check(height, raw(&chain[height as usize].raw));
+            let checked = checked.expect("it is recorded");
+            let placed = verifier.extend(&mut tip, checked);
+            if height == 30 && !passes {
+                let Err(Reject::Refused(why)) = placed else {
+                    panic!("another block than the checkpoint");
+                };
+                assert!(why.contains("height 30"), "{why}");
+                assert_eq!(tip.next_height(), 30, "the tip stays");
+                break;
+            }
+            placed.expect("it is recorded");
+        }
+    }
 }

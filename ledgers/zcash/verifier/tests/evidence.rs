@@ -29,7 +29,7 @@ fn rejected(network: Network, height: u64, bytes: &[u8]) -> Option<String> {
             Some(evidence.rule)
         }
         Err(Reject::Opaque(_)) => Some("opaque".into()),
-        Err(Reject::Unlinked { .. }) => panic!("check knows no chain"),
+        Err(Reject::Unlinked { .. } | Reject::Refused(_)) => panic!("check knows no chain"),
     }
 }
 
