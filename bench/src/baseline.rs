@@ -3,13 +3,19 @@
 //! pools, hands the block through a channel, and encodes it again. It holds
 //! every block in memory, so it is spared what a real server pays for disk.
 
-use std::{convert::Infallible, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result};
 use axum::{Router, body::Body, routing::post};
 use futures::Stream;
 use heliostat_zcash_proto::{
-    BlockId, BlockRange, CompactBlock, PoolType,
+    BlockId, BlockRange, ChainMetadata, CompactBlock, CompactOrchardAction, PoolType,
     compact_tx_streamer_client::CompactTxStreamerClient,
 };
 use http::Request;
@@ -18,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Response, Status,
-    server::{Grpc, ServerStreamingService},
+    server::{Grpc, ServerStreamingService, UnaryService},
 };
 use tonic_prost::ProstCodec;
 
@@ -45,10 +51,22 @@ pub async fn serve(source: &str, from: u64, to: u64, listen: SocketAddr) -> Resu
         blocks.blocks.len(),
         listener.local_addr()?
     );
-    let router = Router::new().route(
-        "/cash.z.wallet.sdk.rpc.CompactTxStreamer/GetBlockRange",
-        post(move |request: Request<Body>| answer(Arc::clone(&blocks), request)),
-    );
+    const SERVICE: &str = "/cash.z.wallet.sdk.rpc.CompactTxStreamer";
+    let range = |keep| {
+        let service = RangeService(Arc::clone(&blocks), keep);
+        post(move |request: Request<Body>| stream(service, request))
+    };
+    let single = BlockService(Arc::clone(&blocks));
+    let router = Router::new()
+        .route(&format!("{SERVICE}/GetBlockRange"), range(Keep::Whole))
+        .route(
+            &format!("{SERVICE}/GetBlockRangeNullifiers"),
+            range(Keep::Nullifiers),
+        )
+        .route(
+            &format!("{SERVICE}/GetBlockNullifiers"),
+            post(move |request: Request<Body>| unary(single, request)),
+        );
     axum::serve(
         axum::serve::ListenerExt::tap_io(listener, |stream| {
             // Best effort: without it only small replies get slower.
@@ -88,14 +106,27 @@ async fn copy(source: &str, from: u64, to: u64) -> Result<Vec<Stored>> {
     Ok(blocks)
 }
 
-async fn answer(
-    blocks: Arc<Baseline>,
+/// What is left of a block's parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Whole,
+    Nullifiers,
+}
+
+async fn stream(
+    service: RangeService,
     request: Request<Body>,
 ) -> Result<http::Response<tonic::body::Body>, Infallible> {
     let codec = ProstCodec::<CompactBlock, BlockRange>::default();
-    Ok(Grpc::new(codec)
-        .server_streaming(RangeService(blocks), request)
-        .await)
+    Ok(Grpc::new(codec).server_streaming(service, request).await)
+}
+
+async fn unary(
+    service: BlockService,
+    request: Request<Body>,
+) -> Result<http::Response<tonic::body::Body>, Infallible> {
+    let codec = ProstCodec::<CompactBlock, BlockId>::default();
+    Ok(Grpc::new(codec).unary(service, request).await)
 }
 
 struct Baseline {
@@ -103,7 +134,23 @@ struct Baseline {
     blocks: Vec<Stored>,
 }
 
-struct RangeService(Arc<Baseline>);
+/// Both range calls.
+#[derive(Clone)]
+struct RangeService(Arc<Baseline>, Keep);
+
+/// GetBlockNullifiers, which keeps every transaction.
+#[derive(Clone)]
+struct BlockService(Arc<Baseline>);
+
+impl UnaryService<BlockId> for BlockService {
+    type Response = CompactBlock;
+    type Future = Ready<Result<Response<CompactBlock>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<BlockId>) -> Self::Future {
+        let block = self.0.stored(request.into_inner().height);
+        ready(block.map(|block| Response::new(nullifiers(block))))
+    }
+}
 
 type Blocks = Pin<Box<dyn Stream<Item = Result<CompactBlock, Status>> + Send>>;
 
@@ -114,7 +161,7 @@ impl ServerStreamingService<BlockRange> for RangeService {
         Pin<Box<dyn Future<Output = Result<Response<Self::ResponseStream>, Status>> + Send>>;
 
     fn call(&mut self, request: tonic::Request<BlockRange>) -> Self::Future {
-        let store = Arc::clone(&self.0);
+        let (store, keep) = (Arc::clone(&self.0), self.1);
         Box::pin(async move {
             let range = request.into_inner();
             let height = |id: Option<BlockId>| id.map_or(0, |id| id.height);
@@ -123,7 +170,10 @@ impl ServerStreamingService<BlockRange> for RangeService {
             let pools = range.pool_types;
             tokio::spawn(async move {
                 for height in start..=end {
-                    let block = store.block(height, &pools);
+                    let block = store.stored(height).map(|block| match keep {
+                        Keep::Whole => filter(block, &pools),
+                        Keep::Nullifiers => nullifiers(filter(block, &pools)),
+                    });
                     if send.send(block).await.is_err() {
                         return;
                     }
@@ -136,7 +186,8 @@ impl ServerStreamingService<BlockRange> for RangeService {
 }
 
 impl Baseline {
-    fn block(&self, height: u64, pools: &[i32]) -> Result<CompactBlock, Status> {
+    /// A block copied, checked and decoded.
+    fn stored(&self, height: u64) -> Result<CompactBlock, Status> {
         let stored = height
             .checked_sub(self.first)
             .and_then(|index| self.blocks.get(usize::try_from(index).ok()?))
@@ -145,9 +196,7 @@ impl Baseline {
         if fnv1a(&copy) != stored.checksum {
             return Err(Status::internal("checksum"));
         }
-        let block =
-            CompactBlock::decode(&copy[..]).map_err(|error| Status::internal(error.to_string()))?;
-        Ok(filter(block, pools))
+        CompactBlock::decode(&copy[..]).map_err(|error| Status::internal(error.to_string()))
     }
 }
 
@@ -179,6 +228,25 @@ fn filter(mut block: CompactBlock, pools: &[i32]) -> CompactBlock {
             && tx.actions.is_empty()
             && tx.ironwood_actions.is_empty())
     });
+    block
+}
+
+/// Strips what stays to nullifiers.
+fn nullifiers(mut block: CompactBlock) -> CompactBlock {
+    for tx in &mut block.vtx {
+        tx.vin.clear();
+        tx.vout.clear();
+        tx.outputs.clear();
+        for action in tx.actions.iter_mut().chain(&mut tx.ironwood_actions) {
+            *action = CompactOrchardAction {
+                nullifier: std::mem::take(&mut action.nullifier),
+                ..Default::default()
+            };
+        }
+    }
+    if let Some(metadata) = &mut block.chain_metadata {
+        *metadata = ChainMetadata::default();
+    }
     block
 }
 

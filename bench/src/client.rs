@@ -1,7 +1,9 @@
 //! A neutral GetBlockRange client: it counts gRPC messages in the raw HTTP/2
-//! body and checks that every block links to the one before it, without
-//! decoding the rest. So the generator is cheap next to the server it loads,
-//! and works against any `CompactTxStreamer`.
+//! body and checks, for every block, that its height is the next one asked for
+//! and that its hashes link it to the one before, without decoding the rest.
+//! So the generator is cheap next to the server it loads, does the same work
+//! for every server, and works against any `CompactTxStreamer`. What a client
+//! that decodes everything sees is measured by [`decode`](crate::decode).
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
@@ -30,6 +32,8 @@ pub struct Tally {
     pub blocks: u64,
     /// Message bytes received, without the five-byte prefixes.
     pub bytes: u64,
+    /// CRC-32 of all messages one after the other, when it was asked for.
+    pub crc: Option<u32>,
 }
 
 impl Connection {
@@ -55,13 +59,37 @@ impl Connection {
     }
 
     /// Streams `from..=to` (descending when `from > to`) and checks every
-    /// link. `method` is `GetBlockRange` or `GetBlockRangeNullifiers`.
+    /// height and link. `method` is `GetBlockRange` or
+    /// `GetBlockRangeNullifiers`.
     pub async fn range(
         &mut self,
         method: &str,
         from: u64,
         to: u64,
         pools: &[i32],
+    ) -> Result<Tally> {
+        self.stream(method, from, to, pools, false).await
+    }
+
+    /// The same, with the CRC-32 of what came: servers that agree on it sent
+    /// the same bytes.
+    pub async fn digest(
+        &mut self,
+        method: &str,
+        from: u64,
+        to: u64,
+        pools: &[i32],
+    ) -> Result<Tally> {
+        self.stream(method, from, to, pools, true).await
+    }
+
+    async fn stream(
+        &mut self,
+        method: &str,
+        from: u64,
+        to: u64,
+        pools: &[i32],
+        digest: bool,
     ) -> Result<Tally> {
         let id = |height| {
             Some(BlockId {
@@ -90,7 +118,8 @@ impl Connection {
         );
         check_status(response.headers(), false)?;
         let mut body = response.into_body();
-        let mut counter = Counter::new(from > to);
+        let mut counter = Counter::new(from, from > to);
+        counter.crc = digest.then(crc32fast::Hasher::new);
         let mut ended = false;
         while let Some(part) = body.frame().await {
             match part?.into_data() {
@@ -138,20 +167,25 @@ fn check_status(headers: &http::HeaderMap, required: bool) -> Result<()> {
 /// Counts messages in a body that arrives in pieces.
 struct Counter {
     tally: Tally,
+    /// The height of the next block.
+    height: u64,
     /// The hash the next block must be linked to.
     link: Option<[u8; 32]>,
     descending: bool,
     /// The start of a message whose rest has not arrived.
     carry: BytesMut,
+    crc: Option<crc32fast::Hasher>,
 }
 
 impl Counter {
-    fn new(descending: bool) -> Self {
+    fn new(height: u64, descending: bool) -> Self {
         Self {
             tally: Tally::default(),
+            height,
             link: None,
             descending,
             carry: BytesMut::new(),
+            crc: None,
         }
     }
 
@@ -182,7 +216,16 @@ impl Counter {
     }
 
     fn message(&mut self, message: &[u8]) -> Result<()> {
-        let (hash, prev) = hashes(message).context("a block has no hash or prevHash")?;
+        let (height, hash, prev) = head(message).context("a block has no hash or prevHash")?;
+        ensure!(
+            height == self.height,
+            "block {height} came instead of {}",
+            self.height
+        );
+        self.height = match self.descending {
+            true => height.wrapping_sub(1),
+            false => height + 1,
+        };
         let (linked, next) = if self.descending {
             (hash, prev)
         } else {
@@ -198,6 +241,9 @@ impl Counter {
         self.link = Some(*next);
         self.tally.blocks += 1;
         self.tally.bytes += message.len() as u64;
+        if let Some(crc) = &mut self.crc {
+            crc.update(message);
+        }
         Ok(())
     }
 
@@ -208,7 +254,8 @@ impl Counter {
             "{} blocks came instead of {expected}",
             self.tally.blocks
         );
-        Ok(self.tally)
+        let crc = self.crc.map(crc32fast::Hasher::finalize);
+        Ok(Tally { crc, ..self.tally })
     }
 }
 
@@ -218,11 +265,11 @@ fn message_len(data: &[u8]) -> Option<usize> {
     Some(u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize)
 }
 
-/// Fields 3 (hash) and 4 (prevHash) of a CompactBlock, which precede the
-/// transactions in every encoder known.
-fn hashes(message: &[u8]) -> Option<(&[u8; 32], &[u8; 32])> {
+/// Fields 2 (height), 3 (hash) and 4 (prevHash) of a CompactBlock, which
+/// precede the transactions in every encoder known. Height 0 is not written.
+fn head(message: &[u8]) -> Option<(u64, &[u8; 32], &[u8; 32])> {
     let mut rest = message;
-    let mut hash = None;
+    let (mut height, mut hash) = (0, None);
     loop {
         let (&tag, after) = rest.split_first()?;
         match tag {
@@ -230,19 +277,34 @@ fn hashes(message: &[u8]) -> Option<(&[u8; 32], &[u8; 32])> {
                 let (len, after) = after.split_first()?;
                 let value = after.first_chunk::<32>().filter(|_| *len == 32)?;
                 if tag == 0x22 {
-                    return Some((hash?, value));
+                    return Some((height, hash?, value));
                 }
                 hash = Some(value);
                 rest = &after[32..];
             }
             // protoVersion (older servers) and height: varints.
             0x08 | 0x10 => {
-                let end = after.iter().position(|byte| byte & 0x80 == 0)?;
-                rest = &after[end + 1..];
+                let (value, after) = varint(after)?;
+                if tag == 0x10 {
+                    height = value;
+                }
+                rest = after;
             }
             _ => return None,
         }
     }
+}
+
+/// A varint and what follows it.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (i, byte) in bytes.iter().take(9).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[i + 1..]));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -264,7 +326,7 @@ mod tests {
     fn messages_are_counted_however_the_body_is_cut() {
         let body: Vec<u8> = (0..20).flat_map(|h| frame(&block(h))).collect();
         for piece in [1, 3, 5, 7, 64, 100, body.len()] {
-            let mut counter = Counter::new(false);
+            let mut counter = Counter::new(0, false);
             for part in body.chunks(piece) {
                 counter.feed(Bytes::copy_from_slice(part)).unwrap();
             }
@@ -275,18 +337,32 @@ mod tests {
     #[test]
     fn a_broken_link_is_noticed_in_both_directions() {
         for descending in [false, true] {
-            let mut counter = Counter::new(descending);
+            let mut counter = Counter::new(5, descending);
             counter.feed(frame(&block(5))).unwrap();
-            assert!(counter.feed(frame(&block(9))).is_err());
+            let height = if descending { 4 } else { 6 };
+            let stray = CompactBlock { height, ..block(9) };
+            let error = counter.feed(frame(&stray)).unwrap_err();
+            assert!(error.to_string().contains("link"), "{error}");
         }
     }
 
     #[test]
+    fn a_block_of_another_height_is_noticed() {
+        let mut counter = Counter::new(300, false);
+        let linked = CompactBlock {
+            height: 301,
+            ..block(5)
+        };
+        let error = counter.feed(frame(&linked)).unwrap_err();
+        assert_eq!(error.to_string(), "block 301 came instead of 300");
+    }
+
+    #[test]
     fn a_missing_block_or_a_cut_message_is_noticed() {
-        let mut counter = Counter::new(false);
+        let mut counter = Counter::new(5, false);
         counter.feed(frame(&block(5))).unwrap();
         assert!(counter.finish(2).is_err());
-        let mut counter = Counter::new(false);
+        let mut counter = Counter::new(5, false);
         counter.feed(frame(&block(5)).slice(..20)).unwrap();
         assert!(counter.finish(0).is_err());
     }

@@ -1,34 +1,45 @@
-//! Every server over the same blocks, one after the other, on this machine.
+//! Every server over the same blocks on this machine.
+//!
+//! Heliostat and the baseline run at the same time and take turns, run by run,
+//! so that whatever else the machine does slows both alike: their ratio counts
+//! even where the absolute figures do not. The peers follow one by one.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`plans`] | what is measured of every server |
+//! | [`report`] | the tables |
+
+mod plans;
+mod report;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use heliostat_zcash_proto::ChainSpec;
 use serde::Serialize;
 
 use crate::{
+    client::Connection,
+    decode,
     load::{self, Plan},
     machine,
-    servers::{Baseline, Program, Replay, Server, Sync},
+    replay::Replay,
+    servers::{Baseline, Program, Server, Sync},
     unary,
 };
+use plans::{Series, Work};
 
 /// Blocks added to measure how soon a client sees one.
 const NEW_BLOCKS: usize = 10;
 /// Calls per unary method.
 const UNARY_CALLS: usize = 2_000;
-/// Runs of each range measurement; the median counts.
-const REPEATS: usize = 3;
-/// Passes over the range in one run: CPU time is counted in ticks of 10 ms.
-const PASSES: usize = 25;
-/// Connections and blocks per request of the many-clients row.
-const MANY: (usize, u64) = (64, 100);
 
 /// All figures of one server.
 #[derive(Debug, Serialize)]
 pub struct Row {
     server: String,
     sync: Option<Sync>,
+    digests: Vec<(String, u32)>,
     ranges: Vec<(String, load::Report)>,
     unary: Vec<unary::Report>,
     new_block_ms: Option<f64>,
@@ -36,115 +47,154 @@ pub struct Row {
     load_average: f64,
 }
 
+/// A server under measurement.
+struct Subject<'a> {
+    name: &'a str,
+    address: &'a str,
+    pid: u32,
+    row: Row,
+}
+
+impl<'a> Subject<'a> {
+    fn new(name: &'a str, address: &'a str, pid: u32) -> Self {
+        let row = Row {
+            server: name.to_owned(),
+            sync: None,
+            digests: Vec::new(),
+            ranges: Vec::new(),
+            unary: Vec::new(),
+            new_block_ms: None,
+            peak_memory_mib: 0.0,
+            load_average: 0.0,
+        };
+        Self {
+            name,
+            address,
+            pid,
+            row,
+        }
+    }
+
+    async fn run(&self, work: &Work, tip: u64) -> Result<load::Report> {
+        let plan = Plan {
+            server: self.address.to_owned(),
+            pid: Some(self.pid),
+            ..work.plan(tip)
+        };
+        match work {
+            Work::Decoded => decode::run(&plan).await,
+            _ => load::run(&plan).await,
+        }
+    }
+
+    async fn call(&mut self, method: &str, tip: u64) {
+        let pid = Some(self.pid);
+        match unary::run(self.address, method, tip / 2, UNARY_CALLS, pid).await {
+            Ok(report) => self.row.unary.push(report),
+            Err(error) => eprintln!("{}: {method}: {error:#}", self.name),
+        }
+    }
+
+    /// What was sent, as one number: servers that agree sent the same bytes.
+    async fn digests(&mut self, tip: u64) {
+        for series in plans::all() {
+            if let Work::Stream { .. } = series.work {
+                match self.digest(&series.work.plan(tip)).await {
+                    Ok(crc) => self.row.digests.push((series.label, crc)),
+                    Err(error) => eprintln!("{}: {}: {error:#}", self.name, series.label),
+                }
+            }
+        }
+    }
+
+    async fn digest(&self, plan: &Plan) -> Result<u32> {
+        let mut connection = Connection::open(self.address).await?;
+        let tally = connection
+            .digest(&plan.method, plan.from, plan.to, &plan.pools)
+            .await?;
+        tally.crc.context("no digest was taken")
+    }
+
+    fn finish(mut self) -> Result<Row> {
+        self.row.peak_memory_mib = machine::peak_memory_mib(self.pid)?;
+        self.row.load_average = machine::load_average();
+        Ok(self.row)
+    }
+}
+
 /// Runs the comparison and prints it.
 pub async fn run(seed: u64, blocks: u64, mix: &str, json: bool) -> Result<()> {
     eprintln!("seed {seed}: {blocks} blocks, mix {mix}");
     let mut rows = Vec::new();
     for program in Program::all()? {
-        let mut replay = Replay::start(seed, blocks, mix)?;
-        let mut server = program.start(replay.port)?;
-        let row = match measure(&mut server, &mut replay).await {
-            Ok(row) => row,
-            Err(error) => {
-                eprintln!("{}: {error:#}", program.name);
-                continue;
-            }
-        };
-        eprintln!("{} done", program.name);
-        rows.push(row);
-        if program.name == "heliostat" {
-            rows.push(baseline(&server, replay.tip).await?);
+        match measure(&program, seed, blocks, mix).await {
+            Ok(measured) => rows.extend(measured),
+            Err(error) => eprintln!("{}: {error:#}", program.name),
         }
+        eprintln!("{} done", program.name);
     }
     if json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
-        print(&rows);
+        report::print(&rows);
     }
     Ok(())
 }
 
-async fn measure(server: &mut Server, replay: &mut Replay) -> Result<Row> {
-    let sync = server.sync(replay).await?;
-    let new_block_ms = Some(new_block(server, replay).await?);
-    let mut unary = Vec::new();
+/// One program from an empty store on; with heliostat the baseline, which
+/// holds the same blocks, copied from it.
+async fn measure(program: &Program, seed: u64, blocks: u64, mix: &str) -> Result<Vec<Row>> {
+    let mut replay = Replay::start(seed, blocks, mix)?;
+    let mut server = program.start(replay.port)?;
+    let sync = server.sync(&mut replay).await?;
+    let new_block_ms = new_block(&server, &mut replay).await?;
+    let tip = replay.tip;
+    let mut subject = Subject::new(server.name, &server.address, server.pid());
+    subject.row.sync = Some(sync);
+    subject.row.new_block_ms = Some(new_block_ms);
+    let mut subjects = vec![subject];
+    let baseline = match server.name {
+        "heliostat" => Some(Baseline::start(&server.address, 1, tip).await?),
+        _ => None,
+    };
+    if let Some(baseline) = &baseline {
+        subjects.push(Subject::new("baseline", &baseline.address, baseline.pid()));
+    }
     for method in unary::METHODS {
-        match unary::run(&server.address, method, replay.tip / 2, UNARY_CALLS).await {
-            Ok(report) => unary.push(report),
-            Err(error) => eprintln!("{}: {method}: {error:#}", server.name),
+        for subject in &mut subjects {
+            // The baseline has no other.
+            if subject.name != "baseline" || method == "GetBlockNullifiers" {
+                subject.call(method, tip).await;
+            }
         }
     }
-    Ok(Row {
-        server: server.name.to_owned(),
-        sync: Some(sync),
-        ranges: ranges(server.name, &server.address, server.pid(), replay.tip).await,
-        unary,
-        new_block_ms,
-        peak_memory_mib: machine::peak_memory_mib(server.pid())?,
-        load_average: machine::load_average(),
-    })
-}
-
-/// The baseline holds the same blocks, copied from `server`, in a process of
-/// its own.
-async fn baseline(server: &Server, tip: u64) -> Result<Row> {
-    let baseline = Baseline::start(&server.address, 1, tip).await?;
-    Ok(Row {
-        server: "baseline".to_owned(),
-        sync: None,
-        ranges: ranges("baseline", &baseline.address, baseline.pid(), tip).await,
-        unary: Vec::new(),
-        new_block_ms: None,
-        peak_memory_mib: machine::peak_memory_mib(baseline.pid())?,
-        load_average: machine::load_average(),
-    })
-}
-
-async fn ranges(name: &str, address: &str, pid: u32, tip: u64) -> Vec<(String, load::Report)> {
-    let whole = |pools: &[i32], method: &str| Plan {
-        server: address.to_owned(),
-        method: method.to_owned(),
-        from: 1,
-        to: tip,
-        pools: pools.to_vec(),
-        connections: 1,
-        span: None,
-        requests: PASSES,
-        pid: Some(pid),
-    };
-    let (connections, span) = MANY;
-    let many = Plan {
-        connections,
-        span: Some(span),
-        requests: 400,
-        ..whole(&[], "GetBlockRange")
-    };
-    let mut plans = vec![
-        ("shielded", whole(&[], "GetBlockRange")),
-        ("all pools", whole(&[1, 2, 3, 4], "GetBlockRange")),
-        ("sapling only", whole(&[2], "GetBlockRange")),
-        ("64 x 100", many),
-    ];
-    if name != "baseline" {
-        plans.push(("nullifiers", whole(&[], "GetBlockRangeNullifiers")));
+    for subject in &mut subjects {
+        subject.digests(tip).await;
     }
-    let mut reports = Vec::new();
-    for (label, plan) in plans {
-        match median(&plan).await {
-            Ok(report) => reports.push((label.to_owned(), report)),
-            Err(error) => eprintln!("{name}: {label}: {error:#}"),
+    for series in plans::all() {
+        take_turns(&mut subjects, &series, tip).await;
+    }
+    subjects.into_iter().map(Subject::finish).collect()
+}
+
+/// Runs a series on all servers in turn; the median of each counts.
+async fn take_turns(subjects: &mut [Subject<'_>], series: &Series, tip: u64) {
+    let mut reports: Vec<Vec<load::Report>> = subjects.iter().map(|_| Vec::new()).collect();
+    for _ in 0..series.repeats {
+        for (subject, reports) in subjects.iter().zip(&mut reports) {
+            match subject.run(&series.work, tip).await {
+                Ok(report) => reports.push(report),
+                Err(error) => eprintln!("{}: {}: {error:#}", subject.name, series.label),
+            }
         }
     }
-    reports
-}
-
-async fn median(plan: &Plan) -> Result<load::Report> {
-    let mut reports = Vec::new();
-    for _ in 0..REPEATS {
-        reports.push(load::run(plan).await?);
+    for (subject, mut reports) in subjects.iter_mut().zip(reports) {
+        reports.sort_by(|a, b| a.blocks_per_second.total_cmp(&b.blocks_per_second));
+        let middle = reports.len() / 2;
+        if let Some(report) = reports.into_iter().nth(middle) {
+            subject.row.ranges.push((series.label.clone(), report));
+        }
     }
-    reports.sort_by(|a, b| a.blocks_per_second.total_cmp(&b.blocks_per_second));
-    Ok(reports.swap_remove(REPEATS / 2))
 }
 
 /// Milliseconds from the upstream having a block to a client seeing it; the
@@ -170,55 +220,4 @@ async fn new_block(server: &Server, replay: &mut Replay) -> Result<f64> {
     }
     times.sort();
     Ok(load::percentile_ms(&times, 50))
-}
-
-fn print(rows: &[Row]) {
-    println!("| server | sync blocks/s | sync CPU-s | new block ms | peak MiB | load |");
-    println!("|---|---|---|---|---|---|");
-    for row in rows {
-        let sync = |value: fn(&Sync) -> f64| {
-            row.sync
-                .as_ref()
-                .map_or("".into(), |sync| format!("{:.1}", value(sync)))
-        };
-        println!(
-            "| {} | {} | {} | {} | {:.0} | {:.2} |",
-            row.server,
-            sync(|sync| sync.blocks_per_second),
-            sync(|sync| sync.cpu_seconds),
-            row.new_block_ms.map_or("".into(), |ms| format!("{ms:.1}")),
-            row.peak_memory_mib,
-            row.load_average
-        );
-    }
-    println!();
-    println!(
-        "| server | GetBlockRange | blocks/s | MB/s | server CPU µs/block | request p50 / p99 ms | load |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    for row in rows {
-        for (label, report) in &row.ranges {
-            println!(
-                "| {} | {label} | {:.0} | {:.0} | {:.2} | {:.2} / {:.2} | {:.2} |",
-                row.server,
-                report.blocks_per_second,
-                report.megabytes_per_second,
-                report.server_cpu_us_per_block.unwrap_or(f64::NAN),
-                report.request_p50_ms,
-                report.request_p99_ms,
-                report.load_average
-            );
-        }
-    }
-    println!();
-    println!("| server | call | p50 ms | p99 ms |");
-    println!("|---|---|---|---|");
-    for row in rows {
-        for call in &row.unary {
-            println!(
-                "| {} | {} | {:.2} | {:.2} |",
-                row.server, call.method, call.p50_ms, call.p99_ms
-            );
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tokio::sync::Barrier;
 
@@ -32,8 +32,11 @@ pub struct Plan {
     pub connections: usize,
     /// Blocks per request; `None` asks for the whole range at once.
     pub span: Option<u64>,
-    /// Requests per connection.
+    /// Requests per connection, at least.
     pub requests: usize,
+    /// A connection asks again until this much time is over. CPU time is
+    /// counted in ticks of 10 ms: a run of two seconds tells it within 1 %.
+    pub least: Duration,
     /// The server's process, for its CPU time and memory.
     pub pid: Option<u32>,
 }
@@ -49,8 +52,10 @@ pub struct Report {
     pub seconds: f64,
     /// Blocks per second.
     pub blocks_per_second: f64,
-    /// MB (10^6 bytes) per second.
+    /// MB (10^6 bytes) of messages per second.
     pub megabytes_per_second: f64,
+    /// Message bytes of a block on average.
+    pub bytes_per_block: f64,
     /// Server CPU time per block in microseconds, when the process is known.
     pub server_cpu_us_per_block: Option<f64>,
     /// Half of the requests took at most this long, in milliseconds.
@@ -93,17 +98,29 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         (Some(pid), Some(before)) => Some(machine::cpu_time(pid)?.saturating_sub(before)),
         _ => None,
     };
-    ensure!(total.blocks > 0, "nothing was asked for");
     times.sort();
-    Ok(Report {
-        blocks: total.blocks,
-        bytes: total.bytes,
+    report(total.blocks, total.bytes, seconds, cpu, &times).context("nothing was asked for")
+}
+
+/// The figures of a run; `times` are those of its requests, sorted. `None`
+/// when no block came.
+pub fn report(
+    blocks: u64,
+    bytes: u64,
+    seconds: f64,
+    server_cpu: Option<Duration>,
+    times: &[Duration],
+) -> Option<Report> {
+    (blocks > 0).then(|| Report {
+        blocks,
+        bytes,
         seconds,
-        blocks_per_second: total.blocks as f64 / seconds,
-        megabytes_per_second: total.bytes as f64 / seconds / 1e6,
-        server_cpu_us_per_block: cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / total.blocks as f64),
-        request_p50_ms: percentile_ms(&times, 50),
-        request_p99_ms: percentile_ms(&times, 99),
+        blocks_per_second: blocks as f64 / seconds,
+        megabytes_per_second: bytes as f64 / seconds / 1e6,
+        bytes_per_block: bytes as f64 / blocks as f64,
+        server_cpu_us_per_block: server_cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / blocks as f64),
+        request_p50_ms: percentile_ms(times, 50),
+        request_p99_ms: percentile_ms(times, 99),
         load_average: machine::load_average(),
     })
 }
@@ -115,7 +132,8 @@ async fn work(plan: Plan, seed: u64, barrier: Arc<Barrier>) -> Result<(Tally, Ve
     let mut total = Tally::default();
     let mut times = Vec::with_capacity(plan.requests);
     let mut random = seed;
-    for _ in 0..plan.requests {
+    let began = Instant::now();
+    while times.len() < plan.requests || began.elapsed() < plan.least {
         let (from, to) = match plan.span {
             None => (plan.from, plan.to),
             Some(span) => {

@@ -4,25 +4,31 @@
 //! |---|---|
 //! | [`client`] | the neutral GetBlockRange client |
 //! | [`load`] | one stream, or many connections with short ranges |
+//! | [`decode`] | one stream through a client that decodes every block |
 //! | [`unary`] | latency of unary calls |
 //! | [`replay`] | an upstream that replays a generated chain |
 //! | [`baseline`] | a decode-filter-encode server to compare with |
 //! | [`compare`] | all servers over the same blocks |
 //! | [`servers`] | the compared processes |
+//! | [`reopen`] | a killed process over a large store |
+//! | [`chunks`] | reading chunks from a file and from the databases |
 //! | [`machine`] | CPU time, memory and load average |
 
 mod baseline;
+mod chunks;
 mod client;
 mod compare;
+mod decode;
 mod load;
 mod machine;
+mod reopen;
 mod replay;
 mod servers;
 mod unary;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 
 /// Load generator, replay upstream and baseline server for CompactTxStreamer.
@@ -44,6 +50,10 @@ enum Command {
     /// Serve a generated chain over JSON-RPC, as a zebrad would; `extend` on
     /// standard input adds a block, `count` counts the getblock calls.
     Replay(Replay),
+    /// Kill heliostat over a large store, and time its return.
+    Reopen(Reopen),
+    /// Read chunks from a file, from SQLite and from PostgreSQL.
+    Chunks(Chunks),
     /// Run heliostat, the baseline, and the peers named by
     /// HELIOSTAT_LIGHTWALLETD and HELIOSTAT_ZAINOD over the same blocks.
     Compare(Compare),
@@ -72,6 +82,32 @@ struct Compare {
 }
 
 #[derive(Args)]
+struct Reopen {
+    #[command(flatten)]
+    chain: Replay,
+    /// How large the store is before the first kill, in MB (10^6 bytes). The
+    /// chain must be large enough for it: 300000 typical blocks are.
+    #[arg(long, default_value_t = 1_000)]
+    megabytes: u64,
+    /// How often the process is killed.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// On a private PostgreSQL, made by the machine's initdb.
+    #[arg(long)]
+    postgres: bool,
+}
+
+#[derive(Args)]
+struct Chunks {
+    /// How many, rounded up to a power of two.
+    #[arg(long, default_value_t = 2048)]
+    count: u64,
+    /// Bytes of each.
+    #[arg(long, default_value_t = 512 * 1024)]
+    size: usize,
+}
+
+#[derive(Args)]
 struct Range {
     /// The server, such as http://127.0.0.1:9067.
     #[arg(long)]
@@ -88,9 +124,15 @@ struct Range {
     /// Blocks per request; without it each request asks for the whole range.
     #[arg(long)]
     span: Option<u64>,
-    /// Requests per connection.
+    /// Requests per connection, at least.
     #[arg(long, default_value_t = 1)]
     requests: usize,
+    /// Go on asking for so many seconds.
+    #[arg(long, default_value_t = 0.0, value_parser = seconds)]
+    seconds: f64,
+    /// Decode every block with the generated client, over one connection.
+    #[arg(long, conflicts_with_all = ["connections", "span", "nullifiers", "requests"])]
+    decode: bool,
     /// Comma-separated pools: transparent, sapling, orchard, ironwood.
     /// Without it the server's default set.
     #[arg(long, value_delimiter = ',', value_parser = pool)]
@@ -111,15 +153,19 @@ struct Unary {
     /// The server, such as http://127.0.0.1:9067.
     #[arg(long)]
     server: String,
-    /// GetLatestBlock, GetLightdInfo, GetBlock or GetTreeState.
+    /// GetLatestBlock, GetLightdInfo, GetBlock, GetBlockNullifiers or
+    /// GetTreeState.
     #[arg(long, default_value = "GetLatestBlock")]
     method: String,
-    /// The height that GetBlock and GetTreeState ask for.
+    /// The height that the last three ask for.
     #[arg(long, default_value_t = 1)]
     height: u64,
     /// How many calls.
     #[arg(long, default_value_t = 2000)]
     calls: usize,
+    /// The server's process id: its CPU time goes into the report.
+    #[arg(long)]
+    pid: Option<u32>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -141,6 +187,15 @@ struct Baseline {
     listen: SocketAddr,
 }
 
+fn seconds(text: &str) -> Result<f64> {
+    let seconds: f64 = text.parse()?;
+    ensure!(
+        (0.0..=86_400.0).contains(&seconds),
+        "{text} is not between 0 and 86400"
+    );
+    Ok(seconds)
+}
+
 fn pool(name: &str) -> Result<i32> {
     Ok(match name {
         "transparent" => 1,
@@ -157,26 +212,51 @@ fn pool(name: &str) -> Result<i32> {
 async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Range(args) => range(args).await,
-        Command::Unary(args) => {
-            let report = unary::run(&args.server, &args.method, args.height, args.calls).await?;
-            if args.json {
-                println!("{}", serde_json::to_string(&report)?);
-            } else {
-                println!(
-                    "{}: p50 {:.3} ms, p99 {:.3} ms over {} calls (load {:.2})",
-                    report.method, report.p50_ms, report.p99_ms, report.calls, report.load_average
-                );
-            }
-            Ok(())
-        }
+        Command::Unary(args) => unary(args).await,
         Command::Baseline(args) => {
             baseline::serve(&args.source, args.from, args.to, args.listen).await
         }
         Command::Replay(args) => replay::serve(args.seed, args.blocks, &args.mix).await,
+        Command::Reopen(args) => {
+            reopen::run(reopen::Plan {
+                seed: args.chain.seed,
+                blocks: args.chain.blocks,
+                mix: args.chain.mix,
+                bytes: args.megabytes * 1_000_000,
+                rounds: args.rounds,
+                postgres: args.postgres,
+            })
+            .await
+        }
+        Command::Chunks(args) => chunks::run(args.count, args.size).await,
         Command::Compare(Compare { chain, json }) => {
             compare::run(chain.seed, chain.blocks, &chain.mix, json).await
         }
     }
+}
+
+async fn unary(args: Unary) -> Result<()> {
+    let Unary {
+        server,
+        method,
+        height,
+        calls,
+        pid,
+        json,
+    } = args;
+    let report = unary::run(&server, &method, height, calls, pid).await?;
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+        return Ok(());
+    }
+    println!(
+        "{}: p50 {:.3} ms, p99 {:.3} ms over {} calls (load {:.2})",
+        report.method, report.p50_ms, report.p99_ms, report.calls, report.load_average
+    );
+    if let Some(cpu) = report.server_cpu_us_per_call {
+        println!("server CPU: {cpu:.1} µs a call");
+    }
+    Ok(())
 }
 
 async fn range(args: Range) -> Result<()> {
@@ -185,7 +265,7 @@ async fn range(args: Range) -> Result<()> {
     } else {
         "GetBlockRange"
     };
-    let report = load::run(&load::Plan {
+    let plan = load::Plan {
         server: args.server,
         method: method.to_owned(),
         from: args.from,
@@ -194,17 +274,22 @@ async fn range(args: Range) -> Result<()> {
         connections: args.connections,
         span: args.span,
         requests: args.requests,
+        least: Duration::from_secs_f64(args.seconds),
         pid: args.pid,
-    })
-    .await?;
+    };
+    let report = match args.decode {
+        true => decode::run(&plan).await?,
+        false => load::run(&plan).await?,
+    };
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
         return Ok(());
     }
     println!(
-        "{:.0} blocks/s, {:.1} MB/s: {} blocks in {:.3} s; request p50 {:.2} ms, p99 {:.2} ms (load {:.2})",
+        "{:.0} blocks/s, {:.1} MB/s ({:.0} bytes a block): {} blocks in {:.3} s; request p50 {:.2} ms, p99 {:.2} ms (load {:.2})",
         report.blocks_per_second,
         report.megabytes_per_second,
+        report.bytes_per_block,
         report.blocks,
         report.seconds,
         report.request_p50_ms,

@@ -2,17 +2,16 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use heliostat_zcash_proto::ChainSpec;
 
-use crate::{machine, unary};
+use crate::{machine, replay::Replay, unary};
 
 /// How long a server may take to reach the replay upstream's tip.
 const SYNC_LIMIT: Duration = Duration::from_secs(900);
@@ -51,19 +50,24 @@ pub struct Sync {
 }
 
 impl Program {
-    /// Heliostat from the same build, then the peers that the environment
-    /// names: `HELIOSTAT_LIGHTWALLETD` and `HELIOSTAT_ZAINOD`.
-    pub fn all() -> Result<Vec<Self>> {
+    /// Heliostat from the same build.
+    pub fn heliostat() -> Result<Self> {
         let ours = env::current_exe()?.with_file_name("heliostat");
         ensure!(
             ours.exists(),
             "{} is missing; run `cargo build --release -p heliostat` first",
             ours.display()
         );
-        let mut programs = vec![Self {
+        Ok(Self {
             name: "heliostat",
             binary: ours,
-        }];
+        })
+    }
+
+    /// Heliostat from the same build, then the peers that the environment
+    /// names: `HELIOSTAT_LIGHTWALLETD` and `HELIOSTAT_ZAINOD`.
+    pub fn all() -> Result<Vec<Self>> {
+        let mut programs = vec![Self::heliostat()?];
         for (name, variable) in [
             ("lightwalletd", "HELIOSTAT_LIGHTWALLETD"),
             ("zainod", "HELIOSTAT_ZAINOD"),
@@ -79,13 +83,25 @@ impl Program {
         Ok(programs)
     }
 
-    /// Starts the program over a JSON-RPC upstream at `127.0.0.1:rpc_port`.
+    /// Starts the program over a JSON-RPC upstream at `127.0.0.1:rpc_port`,
+    /// with a store of its own.
     pub fn start(&self, rpc_port: u16) -> Result<Server> {
         let folder = tempfile::tempdir()?;
+        let store = format!("sqlite:{}", folder.path().join("store.sqlite").display());
+        self.start_in(folder, rpc_port, &store)
+    }
+
+    /// The same over a store that stays when the server ends. Only heliostat
+    /// takes one.
+    pub fn start_over(&self, rpc_port: u16, store: &str) -> Result<Server> {
+        self.start_in(tempfile::tempdir()?, rpc_port, store)
+    }
+
+    fn start_in(&self, folder: tempfile::TempDir, rpc_port: u16, store: &str) -> Result<Server> {
         let port = free_port()?;
         let mut command = Command::new(&self.binary);
         match self.name {
-            "heliostat" => heliostat(&mut command, folder.path(), rpc_port, port)?,
+            "heliostat" => heliostat(&mut command, store, rpc_port, port)?,
             "lightwalletd" => lightwalletd(&mut command, folder.path(), rpc_port, port)?,
             _ => zainod(&mut command, folder.path(), rpc_port, port)?,
         }
@@ -106,14 +122,11 @@ impl Program {
     }
 }
 
-fn heliostat(command: &mut Command, folder: &Path, rpc: u16, port: u16) -> Result<()> {
+fn heliostat(command: &mut Command, store: &str, rpc: u16, port: u16) -> Result<()> {
     command
         .arg("zcash")
         .args(["--upstream", &format!("http://127.0.0.1:{rpc}")])
-        .args([
-            "--store",
-            &format!("sqlite:{}", folder.join("store.sqlite").display()),
-        ])
+        .args(["--store", store])
         .args(["--listen", &format!("127.0.0.1:{port}")])
         .args(["--observe", &format!("127.0.0.1:{}", free_port()?)]);
     Ok(())
@@ -162,17 +175,28 @@ impl Server {
         self.child.id()
     }
 
+    /// When the process was started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Fails, with the last words of its log, when the process has ended.
+    pub fn alive(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let end = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
+            bail!("{} ended with {status}:\n{end}", self.name);
+        }
+        Ok(())
+    }
+
     /// Waits until the server's newest block is the upstream's and it has
     /// read every block. Some servers pass `GetLatestBlock` through to the
     /// node, so the sync ends with the last `getblock` call, whoever asks.
     pub async fn sync(&mut self, replay: &mut Replay) -> Result<Sync> {
         let (mut calls, mut last_call) = (0, Instant::now());
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                let end = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
-                bail!("{} ended with {status}:\n{end}", self.name);
-            }
+            self.alive()?;
             let now = replay.calls()?;
             if now > calls {
                 (calls, last_call) = (now, Instant::now());
@@ -196,7 +220,8 @@ impl Server {
         })
     }
 
-    async fn height(&self) -> Option<u64> {
+    /// The height of its newest block, once it answers.
+    pub async fn height(&self) -> Option<u64> {
         let mut client = unary::connect(&self.address).await.ok()?;
         let reply = client.get_latest_block(ChainSpec {}).await.ok()?;
         Some(reply.into_inner().height)
@@ -252,78 +277,14 @@ impl Drop for Baseline {
     }
 }
 
-/// The replay upstream in a process of its own.
-pub struct Replay {
-    child: Child,
-    commands: ChildStdin,
-    words: BufReader<ChildStdout>,
-    /// Where it answers JSON-RPC.
-    pub port: u16,
-    /// Its newest block.
-    pub tip: u64,
-}
-
-impl Replay {
-    /// Starts `bench replay` and waits until it serves.
-    pub fn start(seed: u64, blocks: u64, mix: &str) -> Result<Self> {
-        let mut child = Command::new(env::current_exe()?)
-            .args(["replay", "--mix", mix])
-            .args(["--seed", &seed.to_string()])
-            .args(["--blocks", &blocks.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let commands = child.stdin.take().context("stdin is piped")?;
-        let words = BufReader::new(child.stdout.take().context("stdout is piped")?);
-        let mut replay = Self {
-            child,
-            commands,
-            words,
-            port: 0,
-            tip: blocks,
-        };
-        let ready = replay.line()?;
-        replay.port = ready
-            .strip_prefix("serving 127.0.0.1:")
-            .and_then(|port| port.parse().ok())
-            .with_context(|| format!("the replay upstream said {ready:?}"))?;
-        Ok(replay)
-    }
-
-    /// Adds a block, and returns when the upstream serves it.
-    pub fn extend(&mut self) -> Result<()> {
-        writeln!(self.commands, "extend")?;
-        self.line()?;
-        self.tip += 1;
-        Ok(())
-    }
-
-    /// How many `getblock` calls came so far.
-    fn calls(&mut self) -> Result<u64> {
-        writeln!(self.commands, "count")?;
-        Ok(self.line()?.parse()?)
-    }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.words.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "the replay upstream ended");
-        Ok(line.trim().to_owned())
-    }
-}
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-fn end(child: &mut Child) {
+/// Ends a process that this one started.
+pub fn end(child: &mut Child) {
     // Already gone is as good.
     let _ = child.kill();
     let _ = child.wait();
 }
 
+/// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
