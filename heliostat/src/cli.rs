@@ -99,6 +99,9 @@ pub enum Command {
         #[arg(long)]
         example: bool,
     },
+    /// Print what the methods of the Zcash service are served from
+    #[command(hide = true)]
+    DocsZcashMethods,
 }
 
 /// A configuration: a file, or the quick start's own flags.
@@ -159,6 +162,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::DocsConfig { example: true } => {
             print!("{}", crate::config::document::example());
+            Ok(())
+        }
+        Command::DocsZcashMethods => {
+            print!("{}", crate::zcash::document::methods());
             Ok(())
         }
     }

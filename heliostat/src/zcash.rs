@@ -3,11 +3,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`document`] | `docs/zcash-methods.md`, made from the service's own tables |
 //! | [`nodes`] | the configured upstreams: credentials, sources, which network they are on |
 //! | [`joint`] | a checkpoint: the headers the chain is joined with |
 //! | [`late`] | the service behind the door before the replica is open |
 //! | `report` | the chain's part of the status document |
 
+pub mod document;
 pub mod joint;
 pub mod late;
 pub mod nodes;

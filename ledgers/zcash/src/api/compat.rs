@@ -12,8 +12,8 @@ pub struct Difference {
     pub lightwalletd: &'static str,
     /// What Heliostat does by default.
     pub heliostat: &'static str,
-    /// The configuration key that chooses the other behaviour, where a client
-    /// could depend on it.
+    /// The key of `[chain.NAME.compat]` that chooses the other behaviour, where
+    /// a client could depend on it.
     pub switch: Option<&'static str>,
 }
 
@@ -98,7 +98,7 @@ static TABLE: [Difference; 19] = [
         ],
         "any node error but two known ones gives an empty success: a balance of 0, no outputs",
         "UNKNOWN with the node's words, or UNAVAILABLE when no upstream answers",
-        Some("ok_on_address_error"),
+        Some("ok-on-address-error"),
     ),
     entry(
         "upstream-down",
@@ -181,7 +181,7 @@ static TABLE: [Difference; 19] = [
         &["SendTransaction"],
         "the text of a success is the transaction id in double quotes",
         "the same",
-        Some("plain_txid"),
+        Some("plain-txid"),
     ),
     entry(
         "ping-bound",

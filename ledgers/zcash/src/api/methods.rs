@@ -95,7 +95,7 @@ static TABLE: [Method; 20] = [
     ),
     method(
         "Ping",
-        "this process; only with `ping_very_insecure`",
+        "this process; only with `ping-very-insecure`",
         "`proven`",
     ),
 ];
