@@ -21,7 +21,7 @@ use crate::{
     status,
     zcash::{
         self,
-        nodes::{Node, Nodes, advice, without_credentials},
+        nodes::{Node, Nodes, explained, without_credentials},
     },
 };
 
@@ -118,15 +118,10 @@ async fn store(config: &Config, chain: &str) -> Result<Found, Failure> {
     let subject = format!("store {}", without_credentials(&address));
     let file = address.strip_prefix("sqlite:").map(Path::new);
     let (verdict, words) = match file {
-        Some(file) if !file.exists() => match file.parent() {
-            Some(folder) if folder.as_os_str().is_empty() || folder.is_dir() => {
-                (Verdict::Ok, "new; it is made on the first start".to_owned())
-            }
-            _ => (
-                Verdict::Failed,
-                "its folder does not exist; make it, or choose another place".to_owned(),
-            ),
-        },
+        // So is its folder where there is none.
+        Some(file) if !file.exists() => {
+            (Verdict::Ok, "new; it is made on the first start".to_owned())
+        }
         _ if address == "memory:" => (Verdict::Ok, "nothing is kept over a restart".to_owned()),
         _ => {
             let options = StoreOptions::read_only();
@@ -186,7 +181,7 @@ async fn upstreams(
                     Fault::Unreachable(_) | Fault::Behind(_) => Verdict::NotReady,
                     Fault::Unsupported(_) | Fault::Wrong(_) => Verdict::Failed,
                 };
-                (verdict, format!("{fault}; {}", advice(&fault)))
+                (verdict, explained(node.name(), &fault))
             }
         };
         let role = match node.role() {

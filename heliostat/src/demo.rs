@@ -48,10 +48,10 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=200_000))]
     pub blocks: u64,
     /// Where the generated chain is served
-    #[arg(long, default_value = "127.0.0.1:9067")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9067")]
     pub listen: String,
     /// Where metrics, health and status are served
-    #[arg(long, default_value = "127.0.0.1:9068")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9068")]
     pub observe: String,
 }
 

@@ -107,7 +107,10 @@ fn start_logs(config: &ObserveConfig, display: &Display) -> Result<(), Failure> 
     };
     let file = OpenOptions::new().create(true).append(true).open(path);
     let file = file.map_err(|error| {
-        let words = format!("cannot append to {}: {error}", path.display());
+        let words = format!(
+            "cannot append to {}: {error}; make its folder, or name another file",
+            path.display()
+        );
         ConfigError::value("observe.log-file", words)
     })?;
     logs::start(level, format, false, Mutex::new(file));

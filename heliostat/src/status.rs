@@ -11,6 +11,7 @@ use crate::{cli::exit::Failure, defaults, run::runtime};
 /// # Errors
 /// Nobody answers there, or the process is not ready.
 pub fn run(url: &str, json: bool) -> Result<(), Failure> {
+    let url = &with_scheme(url);
     let text = runtime()?.block_on(ask(url))?;
     let status: Status = serde_json::from_str(&text).map_err(|error| {
         Failure::failed(format!(
@@ -25,6 +26,15 @@ pub fn run(url: &str, json: bool) -> Result<(), Failure> {
         true => Ok(()),
         false if status.chains.is_empty() => Err(Failure::NotReady("it runs no chain".into())),
         false => Err(Failure::NotReady(status.not_ready.join("; "))),
+    }
+}
+
+/// A process is told its observe address as HOST:PORT, so that is taken here
+/// too.
+fn with_scheme(address: &str) -> String {
+    match address.contains("://") {
+        true => address.to_owned(),
+        false => format!("http://{address}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::IsTerminal as _, sync::Arc};
 
 use futures::{StreamExt as _, stream};
 use heliostat_core::Fault;
-use heliostat_store::Options as StoreOptions;
+use heliostat_store::{Options as StoreOptions, StoreError};
 use heliostat_zcash::{
     audit::{self, Problem, Report},
     chunk::META,
@@ -22,7 +22,7 @@ use crate::{
     run::runtime,
     zcash::{
         self,
-        nodes::{Node, Nodes, advice, without_credentials},
+        nodes::{Node, Nodes, explained, without_credentials},
     },
 };
 
@@ -110,7 +110,7 @@ async fn verify(
     let options = StoreOptions::read_only();
     let store = heliostat_store::open(address, name, &zcash::tables(), options)
         .await
-        .map_err(zcash::store_failure)?;
+        .map_err(unopened)?;
     let stored = store.get(META, NETWORK_ROW.as_bytes()).await;
     let Some(stored) = stored.map_err(zcash::store_failure)? else {
         return Err(Failure::failed(format!(
@@ -143,7 +143,7 @@ async fn verify(
             source
                 .network()
                 .await
-                .map_err(|fault| unasked(node.name(), &fault))?;
+                .map_err(|fault| unasked(node.name(), "", &fault))?;
             Some(compare(&replica.view(), node, &bar).await?)
         }
         false => None,
@@ -173,8 +173,8 @@ async fn compare(view: &View, node: &Node, bar: &ProgressBar) -> Result<Deep, Fa
     let mut fetched = std::pin::pin!(fetched);
     while let Some((height, raw)) = fetched.next().await {
         let raw = raw.map_err(|error| {
-            let who = format!("{}, asked for block {height},", node.name());
-            unasked(&who, &Fault::from(error))
+            let what = format!(", asked for block {height},");
+            unasked(node.name(), &what, &Fault::from(error))
         })?;
         match audit::deep(view, height, &raw).await {
             Ok(problems) => {
@@ -194,9 +194,20 @@ async fn compare(view: &View, node: &Node, bar: &ProgressBar) -> Result<Deep, Fa
     Ok(found)
 }
 
+/// The store cannot be opened. Whoever has nothing to verify there has
+/// probably named another one than the node's, or none.
+fn unopened(error: StoreError) -> Failure {
+    match error {
+        StoreError::Unavailable { .. } => Failure::failed(format!(
+            "{error}; name the store of the node with --store or --config"
+        )),
+        other => zcash::store_failure(other),
+    }
+}
+
 /// The node cannot be asked: for now, or until somebody does something.
-fn unasked(who: &str, fault: &Fault) -> Failure {
-    let words = format!("{who} is {fault}; {}", advice(fault));
+fn unasked(node: &str, what: &str, fault: &Fault) -> Failure {
+    let words = format!("{node}{what} is {}", explained(node, fault));
     match fault {
         Fault::Unreachable(_) | Fault::Behind(_) => Failure::NotReady(words),
         Fault::Unsupported(_) | Fault::Wrong(_) => Failure::failed(words),

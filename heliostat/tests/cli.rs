@@ -53,6 +53,7 @@ fn every_commands_help_shows_an_example() {
         &["check"],
         &["status"],
         &["verify"],
+        &["demo"],
         &["version"],
     ] {
         let output = heliostat(&folder(), &[command, &["--help"]].concat());
@@ -335,6 +336,41 @@ fn status_without_a_process_says_what_to_look_at() {
         stderr(&output)
     );
     assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn status_takes_the_address_as_the_process_is_told_it() {
+    let output = heliostat(&folder(), &["status", "--observe", "127.0.0.1:1"]);
+    let words = stderr(&output);
+    assert!(
+        words.contains("http://127.0.0.1:1: Connection refused"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_new_store_may_lie_in_a_new_folder() {
+    let folder = folder();
+    let store = format!("sqlite:{}/new/zcash.sqlite", folder.path().display());
+    let args = [
+        "check",
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--store",
+        &store,
+    ];
+    let addresses = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
+    let output = heliostat(&folder, &[&args[..], &addresses].concat());
+    // Only the node is down.
+    assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+}
+
+#[test]
+fn verify_without_a_store_says_how_to_name_it() {
+    let output = heliostat(&folder(), &["verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let words = stderr(&output);
+    assert!(words.contains("--store or --config"), "{words}");
 }
 
 #[test]

@@ -54,14 +54,14 @@ pub struct ZcashArgs {
     /// Where metrics, health and status are served [default: 127.0.0.1:9068]
     #[arg(long, value_name = "ADDR", alias = "http-bind-addr")]
     observe: Option<String>,
-    /// sqlite:PATH, postgres://… or memory: [default: a file below the state folder]
+    /// sqlite:PATH, postgres://USER@HOST/DATABASE or memory: [default: sqlite:~/.local/state/heliostat/zcash.sqlite]
     #[arg(long, value_name = "ADDRESS")]
     store: Option<String>,
     /// The network [default: the store's, else the first upstream's]
     #[arg(long, value_enum)]
     network: Option<NetworkName>,
-    /// Begin after a block you trust instead of at genesis
-    #[arg(long, value_name = "HEIGHT:HASH[:SIZES]")]
+    /// Begin after a block you trust instead of at genesis; the last three are the sizes of its note commitment trees, without which no block is better than relayed
+    #[arg(long, value_name = "HEIGHT:HASH[:SAPLING:ORCHARD:IRONWOOD]")]
     checkpoint: Option<Checkpoint>,
     /// User name for the nodes; also HELIOSTAT_ZCASH_RPCUSER
     #[arg(long, value_name = "NAME", alias = "rpcuser")]

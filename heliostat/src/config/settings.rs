@@ -153,7 +153,7 @@ const COMPAT: &str = "chain.<name>.compat";
 /// Every setting, in the order of the document.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
-    set("store", "address", "`sqlite:$XDG_STATE_HOME/heliostat/{chain}.sqlite`", r#""sqlite:/var/lib/heliostat/{chain}.sqlite""#, "--store",
+    set("store", "address", "`sqlite:$XDG_STATE_HOME/heliostat/{chain}.sqlite`, where `XDG_STATE_HOME` is `~/.local/state` when not set", r#""sqlite:/var/lib/heliostat/{chain}.sqlite""#, "--store",
         "`sqlite:PATH`, `postgres://USER@HOST/DATABASE` (the password also from `PGPASSWORD`) or `memory:` (nothing is kept). `{chain}` stands for the chain's name; PostgreSQL keeps each chain in a schema of that name."),
 
     set("observe", "listen", "`127.0.0.1:9068`", r#""127.0.0.1:9068""#, "--observe",
@@ -192,7 +192,7 @@ pub const SETTINGS: &[Setting] = &[
     set(CHAIN, "donation-address", "none", r#""u1exampleexampleexample""#, "--donation-address",
         "A unified address that `GetLightdInfo` names for donations to this server."),
     set(CHAIN, "ping-very-insecure", "`false`", "false", "--ping-very-insecure",
-        "Answers `Ping`, which lets any client hold a task here for as long as it likes."),
+        "Answers `Ping`, which lets any client hold tasks here, each for up to 60 s."),
 
     must(set(UPSTREAM, "url", "", r#""http://127.0.0.1:8232""#, "--upstream, --witness",
         "The node's JSON-RPC address. `http://USER:PASSWORD@HOST:PORT` is understood too.")),

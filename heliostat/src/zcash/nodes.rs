@@ -200,8 +200,18 @@ pub fn without_credentials(address: &str) -> String {
     }
 }
 
-/// A fault in words, with what an operator can do about it.
-pub(crate) fn advice(fault: &Fault) -> &'static str {
+/// A fault of `node` in words, with what an operator can do about it. For
+/// where the node was named already.
+pub(crate) fn explained(node: &str, fault: &Fault) -> String {
+    let words = fault.to_string().replacen(&format!("{node}: "), "", 1);
+    // Most faults end in better advice, because they know more.
+    match words.contains("; ") {
+        true => words,
+        false => format!("{words}; {}", advice(fault)),
+    }
+}
+
+fn advice(fault: &Fault) -> &'static str {
     match fault {
         Fault::Unreachable(_) => "start the node, or correct its address",
         Fault::Behind(_) => "wait until the node has caught up",
@@ -213,6 +223,19 @@ pub(crate) fn advice(fault: &Fault) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_names_its_node_once_and_has_one_piece_of_advice() {
+        let explained = |words: &str| explained("http://n:1", &Fault::Unreachable(words.into()));
+        assert_eq!(
+            explained("http://n:1: cannot connect; is it running?"),
+            "unreachable: cannot connect; is it running?"
+        );
+        assert_eq!(
+            explained("no answer within 15 s"),
+            "unreachable: no answer within 15 s; start the node, or correct its address"
+        );
+    }
 
     #[test]
     fn a_store_address_is_shown_without_its_password() {

@@ -139,7 +139,7 @@ async fn a_node_of_another_network_is_told_of_in_words() {
     stage.serves(&chain()).await;
     let told = |status: &heliostat_observe::ChainStatus| {
         let why = &of(status, &bad).why;
-        why.contains("is on mainnet") && why.contains("this store holds regtest")
+        why.contains("is on mainnet") && why.contains("this chain is regtest")
     };
     stage.until("told of", told).await;
     assert_eq!(stage.word_on(&bad).await.state, "unsupported");

@@ -101,13 +101,13 @@ pub struct Given {
     pub host: Option<String>,
     /// `--rpcport`.
     pub port: Option<u16>,
-    /// `--rpcuser`.
+    /// `--rpc-user`.
     pub user: Option<String>,
     /// `--rpcpassword`.
     pub password: Option<String>,
     /// A cookie file.
     pub cookie: Option<PathBuf>,
-    /// `--zcash-conf-path`: a `zcash.conf` or a `zebrad.toml`.
+    /// `--zcash-conf`: a `zcash.conf` or a `zebrad.toml`.
     pub conf: Option<PathBuf>,
 }
 
@@ -141,7 +141,7 @@ impl Given {
                     return Err(Error::Settings {
                         why: "no node is named",
                         hint: "name one with --upstream http://127.0.0.1:8232, or its \
-                               configuration file with --zcash-conf-path",
+                               configuration file with --zcash-conf",
                     });
                 }
             },
@@ -162,8 +162,8 @@ impl Given {
             self.user.clone(),
             self.password.clone(),
             Error::Settings {
-                why: "of --rpcuser and --rpcpassword only one is given",
-                hint: "give both, or neither and a cookie file or --zcash-conf-path",
+                why: "of --rpc-user and --rpc-password only one is given",
+                hint: "give both, or neither and a cookie file or --zcash-conf",
             },
         )?;
         Ok(pair

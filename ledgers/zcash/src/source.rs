@@ -125,8 +125,8 @@ impl ZcashSource {
         };
         if let Some(expected) = self.expected.filter(|expected| *expected != network) {
             return Err(Fault::Unsupported(format!(
-                "{} is on {}, this store holds {}; name a node of the same network, or another \
-                 store",
+                "{} is on {}, and this chain is {}; name a node of the same network, or another \
+                 store and --network",
                 self.rpc.address(),
                 name(network),
                 name(expected)

@@ -12,8 +12,8 @@ use super::defaults::ADDRESS_SCAN_TIMEOUT;
 pub struct Settings {
     /// The address `GetLightdInfo` names for donations; empty for none.
     pub donation_address: String,
-    /// Serves `Ping`, which lets a client hold tasks here for as long as it
-    /// likes.
+    /// Serves `Ping`, which lets a client hold tasks here, each for as long as
+    /// it asks up to a minute.
     pub ping_very_insecure: bool,
     /// The lowest grade that is answered, by method name (`GetTreeState`);
     /// below it the method is refused with FAILED_PRECONDITION.

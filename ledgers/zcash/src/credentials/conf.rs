@@ -37,7 +37,7 @@ fn read(path: &Path) -> Result<String, Error> {
     let unreadable = |error| Error::Unreadable {
         path: path.to_owned(),
         error,
-        hint: "--zcash-conf-path names the node's zcash.conf or zebrad.toml",
+        hint: "--zcash-conf names the node's zcash.conf or zebrad.toml",
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut text = String::new();

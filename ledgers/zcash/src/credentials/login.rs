@@ -62,8 +62,8 @@ impl Login {
     /// What an operator can do about credentials that are refused.
     pub fn hint(&self) -> String {
         match &self.auth {
-            Auth::None => "none are set: give --rpcuser and --rpcpassword, the node's cookie \
-                           file, or its configuration with --zcash-conf-path"
+            Auth::None => "none are set: give --rpc-user and --rpc-password-file, the node's \
+                           cookie file, or its configuration with --zcash-conf"
                 .to_owned(),
             Auth::Basic { .. } => "check the user name and the password against the node's \
                                    rpcuser and rpcpassword"

@@ -127,7 +127,7 @@ fn flags_come_before_the_address_the_environment_and_the_file() {
     );
     given.user = Some("flag".into());
     let half = given.resolve(env).unwrap_err().to_string();
-    assert!(half.contains("--rpcpassword"), "{half}");
+    assert!(half.contains("--rpc-password"), "{half}");
     given.password = Some("flag".into());
     assert_eq!(given.resolve(env).unwrap().auth, basic("flag", "flag"));
     let shown = format!("{:?} {given:?}", given.resolve(env).unwrap());

@@ -161,7 +161,7 @@ async fn refused_credentials_are_named_without_being_shown() {
         node.set_access(Some(access.refusing_by(Refusal::Status(status))));
         for (auth, hint) in [
             (basic("swordfish"), "rpcpassword"),
-            (Auth::None, "--rpcuser"),
+            (Auth::None, "--rpc-user"),
         ] {
             let (kind, said) = fails(&rpc(&node, auth)).await;
             assert_eq!(kind, "unsupported");

@@ -90,7 +90,7 @@ async fn another_network_is_refused_in_words_and_found_out_again_after_a_restart
     assert_eq!(fault.kind(), "unsupported");
     let words = fault.to_string();
     assert!(
-        words.contains("is on regtest, this store holds mainnet"),
+        words.contains("is on regtest, and this chain is mainnet"),
         "{words}"
     );
 
@@ -104,7 +104,7 @@ async fn another_network_is_refused_in_words_and_found_out_again_after_a_restart
     node.resume().await;
     let words = right.head().await.unwrap_err().to_string();
     assert!(
-        words.contains("is on mainnet, this store holds regtest"),
+        words.contains("is on mainnet, and this chain is regtest"),
         "{words}"
     );
 
