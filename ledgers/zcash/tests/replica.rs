@@ -1,5 +1,5 @@
 //! The replica and the range calls through their public surface: against a
-//! naive model, on memory and on SQLite, over real gRPC, and with real blocks.
+//! naive model, on every engine, over real gRPC, and with real blocks.
 
 #[path = "replica/audit.rs"]
 mod audit;

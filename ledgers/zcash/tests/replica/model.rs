@@ -1,9 +1,12 @@
 //! Random histories of commits, rewinds and restarts against a plain vector.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use heliostat_core::{Assurance, Id};
-use heliostat_store::Store;
+use heliostat_store::{Store, testing::PrivatePostgres};
 use heliostat_zcash::{
     chunk::TABLES,
     replica::{BlockLog, NewBlock},
@@ -204,5 +207,17 @@ fn any_history_reads_like_a_plain_vector_on_sqlite() {
         let path = directory.path().join("chain.sqlite");
         let address = format!("sqlite:{}", path.display());
         (Some(directory), address)
+    });
+}
+
+#[test]
+fn any_history_reads_like_a_plain_vector_on_postgresql() {
+    let Some(server) = PrivatePostgres::start_new() else {
+        return;
+    };
+    let count = AtomicU32::new(0);
+    play(4, 15, || {
+        let name = format!("chain{}", count.fetch_add(1, Ordering::Relaxed));
+        (None, server.url(&name))
     });
 }

@@ -1,140 +1,60 @@
-//! The range calls over real gRPC on loopback.
+//! The range calls over real gRPC on loopback, on every engine.
 
-use std::sync::{Arc, Mutex};
+#[path = "range/rig.rs"]
+mod rig;
+
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use heliostat_core::{Assurance, Id};
-use heliostat_store::Options;
+use heliostat_store::testing::PrivatePostgres;
 use heliostat_zcash::{
-    chunk::TABLES,
     filter::Pools,
     frames::Projection,
-    range::{RangeContext, RangeEnd, Which, block, range_routes},
-    replica::{BlockLog, NewBlock},
+    range::{RangeContext, Which, block, range_routes},
 };
-use heliostat_zcash_proto::{
-    BlockId, BlockRange, CompactBlock, compact_tx_streamer_client::CompactTxStreamerClient,
-};
+use heliostat_zcash_proto::CompactBlock;
 use http_body_util::BodyExt as _;
 use prost::Message as _;
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tonic::{Code, Status, Streaming, transport::Channel};
+use tonic::Code;
 
+use self::rig::{Engine, chain, drain, request, rig};
 use crate::blocks::{project, run};
 
-struct Rig {
-    log: BlockLog,
-    blocks: Vec<NewBlock>,
-    client: CompactTxStreamerClient<Channel>,
-    ends: Arc<Mutex<Vec<RangeEnd>>>,
-    _stop: tokio_util::sync::DropGuard,
-    _server: AbortOnDropHandle<()>,
-}
-
-/// Blocks from height 10 on, served.
-async fn rig(blocks: Vec<NewBlock>, least: Assurance) -> Rig {
-    let store = heliostat_store::open("memory:", "regtest", &TABLES, Options::default())
-        .await
-        .expect("memory can always be opened");
-    let log = BlockLog::open(store, "regtest", 32 << 20, false)
-        .await
-        .expect("the store is new");
-    for part in blocks.chunks(500) {
-        log.commit(None, part.to_vec(), false)
-            .await
-            .expect("memory does not fail");
-    }
-    let ends: Arc<Mutex<Vec<RangeEnd>>> = Arc::default();
-    let seen = ends.clone();
-    let context = RangeContext {
-        shared: log.shared().clone(),
-        chain_grade: Arc::new(|height| match height {
-            ..=1000 => Assurance::Proven,
-            _ => Assurance::agreed(2, 3),
-        }),
-        least_blocks: least,
-        least_nullifiers: Assurance::Relayed,
-        observer: Some(Arc::new(move |end| {
-            seen.lock().expect("no observer panics").push(end.clone());
-        })),
-    };
-    let routes = tonic::service::Routes::from(range_routes(context));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("loopback has a free port");
-    let address = listener.local_addr().expect("it is bound");
-    let stop = CancellationToken::new();
-    let stopped = stop.clone().cancelled_owned();
-    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-    let server = tokio::spawn(async move {
-        tonic::transport::Server::builder()
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, stopped)
-            .await
-            .expect("the server runs until it is stopped");
-    });
-    let client = CompactTxStreamerClient::connect(format!("http://{address}"))
-        .await
-        .expect("the server listens");
-    Rig {
-        log,
-        blocks,
-        client,
-        ends,
-        _stop: stop.drop_guard(),
-        _server: AbortOnDropHandle::new(server),
-    }
-}
-
-fn chain(count: u64) -> Vec<NewBlock> {
-    run(3, 10, Id([0; 32]), count, 3)
-}
-
-fn request(start: u64, end: u64, pool_types: &[i32]) -> BlockRange {
-    let at = |height| {
-        Some(BlockId {
-            height,
-            ..Default::default()
-        })
-    };
-    BlockRange {
-        start: at(start),
-        end: at(end),
-        pool_types: pool_types.to_vec(),
-    }
-}
-
-/// Everything a stream gives: blocks, how it ended, its grade.
-async fn drain(
-    stream: Result<tonic::Response<Streaming<CompactBlock>>, Status>,
-) -> (Vec<CompactBlock>, Code, String, Option<String>) {
-    let mut blocks = Vec::new();
-    let mut stream = match stream {
-        Ok(response) => response.into_inner(),
-        Err(status) => return (blocks, status.code(), status.message().into(), None),
-    };
-    loop {
-        match stream.message().await {
-            Ok(Some(block)) => blocks.push(block),
-            Ok(None) => break,
-            Err(status) => {
-                assert!(status.metadata().get(Assurance::FIELD).is_none());
-                return (blocks, status.code(), status.message().into(), None);
-            }
-        }
-    }
-    let trailers = stream.trailers().await.expect("they were read already");
-    let grade = trailers.and_then(|trailers| {
-        let value = trailers.get(Assurance::FIELD)?;
-        Some(value.to_str().expect("a grade is plain text").to_owned())
-    });
-    (blocks, Code::Ok, String::new(), grade)
+/// What every engine must serve.
+async fn suite(on: &Engine) {
+    every_pool_subset_streams_both_ways(on).await;
+    a_range_past_the_tip_gives_what_there_is_and_then_out_of_range(on).await;
+    the_trailer_carries_the_lowest_grade_that_was_sent(on).await;
+    a_grade_below_the_operators_minimum_is_refused_before_a_byte_is_sent(on).await;
+    a_rewind_under_an_open_stream_aborts_it_and_never_mixes_chains(on).await;
+    a_client_that_goes_away_ends_its_stream(on).await;
+    an_empty_replica_is_unavailable(on).await;
+    single_blocks_are_found_by_height_and_by_id(on).await;
+    the_time_a_client_gives_is_kept(on).await;
 }
 
 #[tokio::test]
+async fn ranges_are_served_out_of_memory() {
+    suite(&Engine::Memory).await;
+}
+
+#[tokio::test]
+async fn ranges_are_served_out_of_sqlite() {
+    suite(&Engine::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_are_served_out_of_postgresql() {
+    // Without one it says on stderr what is missing.
+    if let Some(server) = PrivatePostgres::start_new() {
+        suite(&Engine::Postgres(server)).await;
+    }
+}
+
 #[expect(deprecated, reason = "wallets still call the nullifier method")]
-async fn every_pool_subset_streams_both_ways() {
-    let mut rig = rig(chain(1_500), Assurance::Relayed).await;
+async fn every_pool_subset_streams_both_ways(on: &Engine) {
+    let mut rig = rig(on, "subsets", chain(1_500), Assurance::Relayed).await;
     for bits in 0..16 {
         let pools: Vec<i32> = (1..=4).filter(|pool| bits >> (pool - 1) & 1 == 1).collect();
         for (start, end) in [(10, 1_509), (1_509, 10), (700, 700), (1_000, 300)] {
@@ -160,9 +80,8 @@ async fn every_pool_subset_streams_both_ways() {
     }
 }
 
-#[tokio::test]
-async fn a_range_past_the_tip_gives_what_there_is_and_then_out_of_range() {
-    let mut rig = rig(chain(100), Assurance::Relayed).await;
+async fn a_range_past_the_tip_gives_what_there_is_and_then_out_of_range(on: &Engine) {
+    let mut rig = rig(on, "tip", chain(100), Assurance::Relayed).await;
     for (start, end, count, words) in [
         (
             50,
@@ -213,14 +132,13 @@ async fn a_range_past_the_tip_gives_what_there_is_and_then_out_of_range() {
     }
 }
 
-#[tokio::test]
-async fn the_trailer_carries_the_lowest_grade_that_was_sent() {
+async fn the_trailer_carries_the_lowest_grade_that_was_sent(on: &Engine) {
     let mut blocks = chain(1_500);
     for block in &mut blocks {
         block.cap = Assurance::Proven;
     }
     blocks[700].cap = Assurance::Relayed;
-    let mut rig = rig(blocks, Assurance::Relayed).await;
+    let mut rig = rig(on, "trailer", blocks, Assurance::Relayed).await;
     for (start, end, grade) in [
         (10, 709, "proven"),
         (711, 1_000, "proven"),
@@ -243,14 +161,13 @@ async fn the_trailer_carries_the_lowest_grade_that_was_sent() {
     assert_eq!(ends[5].grade, Some(Assurance::Relayed));
 }
 
-#[tokio::test]
-async fn a_grade_below_the_operators_minimum_is_refused_before_a_byte_is_sent() {
+async fn a_grade_below_the_operators_minimum_is_refused_before_a_byte_is_sent(on: &Engine) {
     let mut blocks = chain(300);
     for block in &mut blocks {
         block.cap = Assurance::Proven;
     }
     blocks[200].cap = Assurance::Relayed;
-    let mut rig = rig(blocks, Assurance::Proven).await;
+    let mut rig = rig(on, "minimum", blocks, Assurance::Proven).await;
     let stream = rig.client.get_block_range(request(10, 209, &[])).await;
     assert_eq!(drain(stream).await.1, Code::Ok);
     let stream = rig.client.get_block_range(request(10, 210, &[])).await;
@@ -259,9 +176,14 @@ async fn a_grade_below_the_operators_minimum_is_refused_before_a_byte_is_sent() 
     assert!(message.contains("the answer is relayed"), "{message}");
 }
 
-#[tokio::test]
-async fn a_rewind_under_an_open_stream_aborts_it_and_never_mixes_chains() {
-    let mut rig = rig(run(3, 10, Id([0; 32]), 8_000, 12), Assurance::Relayed).await;
+async fn a_rewind_under_an_open_stream_aborts_it_and_never_mixes_chains(on: &Engine) {
+    let mut rig = rig(
+        on,
+        "rewind",
+        run(3, 10, Id([0; 32]), 8_000, 12),
+        Assurance::Relayed,
+    )
+    .await;
     for (start, end) in [(10, 8_009), (8_009, 10)] {
         let old = rig.log.view().tip().expect("there are blocks");
         let stream = rig
@@ -285,7 +207,7 @@ async fn a_rewind_under_an_open_stream_aborts_it_and_never_mixes_chains() {
         rig.log
             .commit(Some(8_008), branch, true)
             .await
-            .expect("memory does not fail");
+            .expect("the store is there");
 
         let mut count = 1;
         let status = loop {
@@ -323,7 +245,7 @@ async fn a_rewind_under_an_open_stream_aborts_it_and_never_mixes_chains() {
     rig.log
         .commit(Some(8_008), branch, true)
         .await
-        .expect("memory does not fail");
+        .expect("the store is there");
     let rest = stream
         .filter(|block| std::future::ready(block.is_ok()))
         .count()
@@ -331,9 +253,14 @@ async fn a_rewind_under_an_open_stream_aborts_it_and_never_mixes_chains() {
     assert_eq!(rest, 7_998);
 }
 
-#[tokio::test]
-async fn a_client_that_goes_away_ends_its_stream() {
-    let mut rig = rig(run(3, 10, Id([0; 32]), 4_000, 12), Assurance::Relayed).await;
+async fn a_client_that_goes_away_ends_its_stream(on: &Engine) {
+    let mut rig = rig(
+        on,
+        "away",
+        run(3, 10, Id([0; 32]), 4_000, 12),
+        Assurance::Relayed,
+    )
+    .await;
     let wanted = request(10, 4_009, &[1, 2, 3, 4]);
     let stream = rig.client.get_block_range(wanted).await;
     let mut stream = stream.expect("the range exists").into_inner();
@@ -349,9 +276,8 @@ async fn a_client_that_goes_away_ends_its_stream() {
     }
 }
 
-#[tokio::test]
-async fn the_time_a_client_gives_is_kept() {
-    let rig = rig(chain(50), Assurance::Relayed).await;
+async fn the_time_a_client_gives_is_kept(on: &Engine) {
+    let rig = rig(on, "time", chain(50), Assurance::Relayed).await;
     let context = RangeContext {
         shared: rig.log.shared().clone(),
         chain_grade: Arc::new(|_| Assurance::Proven),
@@ -377,16 +303,14 @@ async fn the_time_a_client_gives_is_kept() {
     }
 }
 
-#[tokio::test]
-async fn an_empty_replica_is_unavailable() {
-    let mut rig = rig(Vec::new(), Assurance::Relayed).await;
+async fn an_empty_replica_is_unavailable(on: &Engine) {
+    let mut rig = rig(on, "empty", Vec::new(), Assurance::Relayed).await;
     let stream = rig.client.get_block_range(request(0, 1, &[])).await;
     assert_eq!(drain(stream).await.1, Code::Unavailable);
 }
 
-#[tokio::test]
-async fn single_blocks_are_found_by_height_and_by_id() {
-    let rig = rig(chain(200), Assurance::Relayed).await;
+async fn single_blocks_are_found_by_height_and_by_id(on: &Engine) {
+    let rig = rig(on, "single", chain(200), Assurance::Relayed).await;
     let view = rig.log.view();
     for wanted in &rig.blocks {
         for projection in [Projection::Full, Projection::block_nullifiers()] {
