@@ -31,8 +31,11 @@ use plans::{Series, Work};
 
 /// Blocks added to measure how soon a client sees one.
 const NEW_BLOCKS: usize = 10;
-/// Calls per unary method.
-const UNARY_CALLS: usize = 2_000;
+/// Calls per unary method and number of callers: CPU time is counted in ticks
+/// of 10 ms.
+const UNARY_CALLS: usize = 20_000;
+/// Callers at the same time.
+const CALLERS: [usize; 2] = [1, 32];
 
 /// All figures of one server.
 #[derive(Debug, Serialize)]
@@ -87,9 +90,16 @@ impl<'a> Subject<'a> {
         }
     }
 
-    async fn call(&mut self, method: &str, tip: u64) {
-        let pid = Some(self.pid);
-        match unary::run(self.address, method, tip / 2, UNARY_CALLS, pid).await {
+    async fn call(&mut self, method: &str, callers: usize, tip: u64) {
+        let plan = unary::Plan {
+            server: self.address.to_owned(),
+            method: method.to_owned(),
+            height: tip / 2,
+            calls: UNARY_CALLS,
+            callers,
+            pid: Some(self.pid),
+        };
+        match unary::run(&plan).await {
             Ok(report) => self.row.unary.push(report),
             Err(error) => eprintln!("{}: {method}: {error:#}", self.name),
         }
@@ -160,11 +170,14 @@ async fn measure(program: &Program, seed: u64, blocks: u64, mix: &str) -> Result
     if let Some(baseline) = &baseline {
         subjects.push(Subject::new("baseline", &baseline.address, baseline.pid()));
     }
-    for method in unary::METHODS {
+    for (method, callers) in unary::METHODS
+        .iter()
+        .flat_map(|method| CALLERS.map(|callers| (method, callers)))
+    {
         for subject in &mut subjects {
             // The baseline has no other.
-            if subject.name != "baseline" || method == "GetBlockNullifiers" {
-                subject.call(method, tip).await;
+            if subject.name != "baseline" || *method == "GetBlockNullifiers" {
+                subject.call(method, callers, tip).await;
             }
         }
     }

@@ -43,7 +43,7 @@ struct Cli {
 enum Command {
     /// Stream block ranges and check every link.
     Range(Range),
-    /// Time unary calls on one connection.
+    /// Make unary calls on one connection.
     Unary(Unary),
     /// Serve blocks the way the incumbents do, to compare with.
     Baseline(Baseline),
@@ -163,6 +163,9 @@ struct Unary {
     /// How many calls.
     #[arg(long, default_value_t = 2000)]
     calls: usize,
+    /// Callers at the same time.
+    #[arg(long, default_value_t = 1)]
+    callers: usize,
     /// The server's process id: its CPU time goes into the report.
     #[arg(long)]
     pid: Option<u32>,
@@ -236,22 +239,27 @@ async fn main() -> Result<()> {
 }
 
 async fn unary(args: Unary) -> Result<()> {
-    let Unary {
-        server,
-        method,
-        height,
-        calls,
-        pid,
-        json,
-    } = args;
-    let report = unary::run(&server, &method, height, calls, pid).await?;
-    if json {
+    let report = unary::run(&unary::Plan {
+        server: args.server,
+        method: args.method,
+        height: args.height,
+        calls: args.calls,
+        callers: args.callers,
+        pid: args.pid,
+    })
+    .await?;
+    if args.json {
         println!("{}", serde_json::to_string(&report)?);
         return Ok(());
     }
     println!(
-        "{}: p50 {:.3} ms, p99 {:.3} ms over {} calls (load {:.2})",
-        report.method, report.p50_ms, report.p99_ms, report.calls, report.load_average
+        "{}: p50 {:.3} ms, p99 {:.3} ms, {:.0} calls/s over {} calls (load {:.2})",
+        report.method,
+        report.p50_ms,
+        report.p99_ms,
+        report.calls_per_second,
+        report.calls,
+        report.load_average
     );
     if let Some(cpu) = report.server_cpu_us_per_call {
         println!("server CPU: {cpu:.1} µs a call");

@@ -1,4 +1,4 @@
-//! Latency of unary calls, one after the other on one connection.
+//! Unary calls on one connection, one after the other or several at once.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,9 @@ pub const METHODS: [&str; 5] = [
 pub struct Report {
     /// The method called.
     pub method: String,
-    /// How often.
+    /// Callers at the same time.
+    pub callers: usize,
+    /// How often, over all callers.
     pub calls: usize,
     /// Milliseconds.
     pub p50_ms: f64,
@@ -49,26 +51,70 @@ pub async fn connect(server: &str) -> Result<CompactTxStreamerClient<Channel>> {
     Ok(CompactTxStreamerClient::new(channel))
 }
 
-/// Calls `method` `calls` times; `height` is what the calls that need one ask
-/// for. `pid` is the server's process.
-pub async fn run(
-    server: &str,
-    method: &str,
-    height: u64,
+/// What to call.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// `http://host:port`.
+    pub server: String,
+    /// One of [`METHODS`].
+    pub method: String,
+    /// The height that the calls which need one ask for.
+    pub height: u64,
+    /// How often, over all callers.
+    pub calls: usize,
+    /// Callers at the same time, all on one connection. One caller shows the
+    /// round trip; many show what the server does for a call.
+    pub callers: usize,
+    /// The server's process, for its CPU time.
+    pub pid: Option<u32>,
+}
+
+/// Runs a plan. Any failed call fails the run.
+pub async fn run(plan: &Plan) -> Result<Report> {
+    let client = connect(&plan.server).await?;
+    let share = plan.calls.div_ceil(plan.callers.max(1));
+    let cpu_before = plan.pid.map(machine::cpu_time).transpose()?;
+    let began = Instant::now();
+    let callers: Vec<_> = (0..plan.callers.max(1))
+        .map(|_| tokio::spawn(call(client.clone(), plan.clone(), share)))
+        .collect();
+    let mut times: Vec<Duration> = Vec::with_capacity(plan.calls);
+    for caller in callers {
+        times.append(&mut caller.await??);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let cpu = match (plan.pid, cpu_before) {
+        (Some(pid), Some(before)) => Some(machine::cpu_time(pid)?.saturating_sub(before)),
+        _ => None,
+    };
+    times.sort();
+    let calls = times.len();
+    Ok(Report {
+        method: plan.method.clone(),
+        callers: plan.callers,
+        calls,
+        p50_ms: percentile_ms(&times, 50),
+        p99_ms: percentile_ms(&times, 99),
+        calls_per_second: calls as f64 / seconds,
+        server_cpu_us_per_call: cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / calls as f64),
+        load_average: machine::load_average(),
+    })
+}
+
+/// One caller's calls, one after the other.
+async fn call(
+    mut client: CompactTxStreamerClient<Channel>,
+    plan: Plan,
     calls: usize,
-    pid: Option<u32>,
-) -> Result<Report> {
-    let mut client = connect(server).await?;
-    let mut times: Vec<Duration> = Vec::with_capacity(calls);
+) -> Result<Vec<Duration>> {
     let id = BlockId {
-        height,
+        height: plan.height,
         ..Default::default()
     };
-    let cpu_before = pid.map(machine::cpu_time).transpose()?;
-    let began = Instant::now();
+    let mut times = Vec::with_capacity(calls);
     for _ in 0..calls {
         let start = Instant::now();
-        match method {
+        match plan.method.as_str() {
             "GetLatestBlock" => drop(client.get_latest_block(ChainSpec {}).await?),
             "GetLightdInfo" => drop(client.get_lightd_info(Empty {}).await?),
             "GetBlock" => drop(client.get_block(id.clone()).await?),
@@ -80,19 +126,5 @@ pub async fn run(
         }
         times.push(start.elapsed());
     }
-    let seconds = began.elapsed().as_secs_f64();
-    let cpu = match (pid, cpu_before) {
-        (Some(pid), Some(before)) => Some(machine::cpu_time(pid)?.saturating_sub(before)),
-        _ => None,
-    };
-    times.sort();
-    Ok(Report {
-        method: method.to_owned(),
-        calls,
-        p50_ms: percentile_ms(&times, 50),
-        p99_ms: percentile_ms(&times, 99),
-        calls_per_second: calls as f64 / seconds,
-        server_cpu_us_per_call: cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / calls as f64),
-        load_average: machine::load_average(),
-    })
+    Ok(times)
 }

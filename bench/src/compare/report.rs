@@ -59,14 +59,15 @@ fn ranges(rows: &[Row]) {
 }
 
 fn calls(rows: &[Row]) {
-    println!("| server | call | p50 ms | p99 ms | calls/s | server CPU µs/call | load |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("| server | call | callers | p50 ms | p99 ms | calls/s | server CPU µs/call | load |");
+    println!("|---|---|---|---|---|---|---|---|");
     for row in rows {
         for call in &row.unary {
             println!(
-                "| {} | {} | {:.2} | {:.2} | {:.0} | {:.0} | {:.2} |",
+                "| {} | {} | {} | {:.2} | {:.2} | {:.0} | {:.0} | {:.2} |",
                 row.server,
                 call.method,
+                call.callers,
                 call.p50_ms,
                 call.p99_ms,
                 call.calls_per_second,
@@ -119,11 +120,13 @@ fn ratios(ours: &Row, baseline: &Row) {
         }
     }
     for our in &ours.unary {
-        let same = |other: &&unary::Report| other.method == our.method;
+        let same =
+            |other: &&unary::Report| (&other.method, other.callers) == (&our.method, our.callers);
         if let Some(their) = baseline.unary.iter().find(same) {
             println!(
-                "| {} | {:.1} | {} |",
+                "| {}, callers: {} | {:.1} | {} |",
                 our.method,
+                our.callers,
                 our.calls_per_second / their.calls_per_second,
                 quotient(their.server_cpu_us_per_call, our.server_cpu_us_per_call)
             );
