@@ -374,8 +374,9 @@ impl<S> Upstreams<S> {
         self.findings.disagreements()
     }
 
-    /// Notes that an upstream is on another branch than we are.
-    pub(crate) fn disagree(&self, mut disagreement: Disagreement) {
+    /// Notes that an upstream is on another branch than we are, or gives another
+    /// answer that is as valid as ours. The time of the record is set here.
+    pub fn disagree(&self, mut disagreement: Disagreement) {
         disagreement.at = (self.clock)();
         let name = disagreement.upstream.clone();
         let height = disagreement.height;
@@ -386,7 +387,7 @@ impl<S> Upstreams<S> {
 
     /// Makes what was found durable. What a failed store did not take is
     /// written the next time.
-    pub(crate) async fn persist(&self) -> Result<(), StoreError> {
+    pub async fn persist(&self) -> Result<(), StoreError> {
         self.findings.persist().await
     }
 }
