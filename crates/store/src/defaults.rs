@@ -17,6 +17,10 @@ pub const READER_WAIT: Duration = Duration::from_secs(10);
 /// the slowest sensible request.
 pub const SNAPSHOT_LIFETIME: Duration = Duration::from_secs(60);
 
+/// How often is looked for snapshots that were held for too long: often
+/// enough that none lives half as long again.
+pub const SNAPSHOT_LOOK: Duration = Duration::from_secs(15);
+
 /// Longest key. PostgreSQL refuses index entries over about 2,700 bytes;
 /// ledger keys are hashes and numbers, so one KiB is ample.
 pub const MAX_KEY: usize = 1024;

@@ -71,7 +71,7 @@ use crate::{
     open::unknown_table,
 };
 use read::Statements;
-use readers::{Lease, Readers};
+use readers::{Lease, Readers, Watch};
 use write::Writer;
 
 /// What every connection to one file shares.
@@ -110,6 +110,7 @@ impl File {
 pub(crate) struct Sqlite {
     file: Arc<File>,
     readers: Arc<Readers>,
+    _watch: Watch,
     /// `None` in a process that only reads.
     writer: Option<Arc<Mutex<Writer>>>,
 }
@@ -140,6 +141,7 @@ pub(crate) async fn open(
     blocking(move || first.with(|connection| schema::check(&known, connection))).await?;
     Ok(Sqlite {
         file,
+        _watch: readers.watch(),
         readers,
         writer,
     })

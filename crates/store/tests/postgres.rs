@@ -206,3 +206,31 @@ async fn snapshots_given_up_half_way_leave_their_session_usable() {
         "it is a fresh transaction"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_may_end_a_snapshot_that_is_kept_and_the_reader_is_replaced() {
+    let Some(server) = PrivatePostgres::start_new() else {
+        return;
+    };
+    let url = server.url("chains");
+    let options = Options {
+        readers: 1,
+        ..Options::default()
+    };
+    let store = try_open(&url, options).await.unwrap();
+    store.commit(one(1)).await.unwrap();
+    let kept = store.snapshot().await.unwrap();
+    // As the time-out does that every snapshot sets on the server.
+    sql(
+        &url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE state = 'idle in transaction' AND query LIKE \
+         '%idle_in_transaction_session_timeout = 60000%'",
+    )
+    .await;
+    let ended = kept.get(T, &[1]).await.unwrap_err();
+    assert!(matches!(ended, StoreError::Unavailable { .. }), "{ended}");
+    drop(kept);
+    let next = store.snapshot().await.unwrap();
+    assert!(next.get(T, &[1]).await.unwrap().is_some());
+}

@@ -331,3 +331,47 @@ async fn a_snapshot_that_nobody_returns_is_waited_for_only_so_long() {
     drop(first);
     store.snapshot().await.unwrap();
 }
+
+/// Passes time for a runtime that is paused, and lets its tasks run.
+async fn pass(seconds: u64) {
+    for _second in 0..seconds {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_kept_lets_the_log_start_over_after_its_time() {
+    let (_home, path) = place();
+    let writer = write(&path).await;
+    writer.commit(one(0, vec![7; 9])).await.unwrap();
+    // As in a process that only serves: nobody writes through this one.
+    let server = try_open(&path, Options::read_only()).await.unwrap();
+    let held = server.snapshot().await.unwrap();
+    let mut log = path.clone().into_os_string();
+    log.push("-wal");
+    let mut longest = 0;
+    let mut follow = async |rounds: u32| {
+        for round in 0..rounds {
+            let value = vec![1; 1 << 20];
+            writer.commit(one(1 + round % 4, value)).await.unwrap();
+            longest = longest.max(fs::metadata(&log).unwrap().len());
+        }
+        longest
+    };
+    let grown = follow(30).await;
+    assert!(grown > 20 << 20, "the snapshot keeps the log: {grown}");
+    tokio::time::pause();
+    let whole = held.get(T, &1u32.to_be_bytes()).await.unwrap();
+    assert!(whole.is_none(), "it is as it was");
+    let looks = defaults::SNAPSHOT_LIFETIME + defaults::SNAPSHOT_LOOK * 2;
+    pass(looks.as_secs()).await;
+    tokio::time::resume();
+    let ended = held.get(T, &0u32.to_be_bytes()).await.unwrap_err();
+    assert!(ended.to_string().contains("take a new one"), "{ended}");
+    // The holder still has it, and the log starts over all the same.
+    let length = follow(90).await;
+    assert!(length < grown + (16 << 20), "{length} after {grown}");
+    let again = server.get(T, &0u32.to_be_bytes()).await.unwrap();
+    assert_eq!(again.as_deref(), Some(&[7; 9][..]));
+}

@@ -32,12 +32,17 @@ impl Moment {
         }
     }
 
-    /// Fixes the moment. `BEGIN` alone would leave that to the first read; both
-    /// go in one round trip.
+    /// Fixes the moment. `BEGIN` alone would leave that to the first read; all
+    /// goes in one round trip. A snapshot that is kept and not read is ended by
+    /// the server, which cannot clean up behind it.
     pub(super) async fn begin(&self) -> Result<(), StoreError> {
-        let text = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1";
+        let text = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+             SET LOCAL idle_in_transaction_session_timeout = {}; SELECT 1",
+            SNAPSHOT_LIFETIME.as_millis()
+        );
         self.read(async {
-            let begun = self.session.batch_execute(text).await;
+            let begun = self.session.batch_execute(&text).await;
             begun.map_err(|error| self.link.fault(&error))
         })
         .await

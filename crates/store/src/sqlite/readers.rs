@@ -7,19 +7,20 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time,
+    task::AbortHandle,
+    time::{self, Instant},
 };
 
 use super::{File, blocking, fault};
 use crate::{
     Options, StoreError,
-    defaults::{SNAPSHOT_LIFETIME, SQLITE_BUSY_PAUSE, SQLITE_READER_CACHE_KIB},
+    defaults::{SNAPSHOT_LIFETIME, SNAPSHOT_LOOK, SQLITE_BUSY_PAUSE, SQLITE_READER_CACHE_KIB},
 };
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,6 +50,23 @@ impl Readers {
             idle: Mutex::default(),
             out: Mutex::default(),
         })
+    }
+
+    /// Ends snapshots that were held for too long, for as long as the handle
+    /// is there. The writer looks too, but it may be another process, which
+    /// cannot end those of this one.
+    pub(super) fn watch(self: &Arc<Self>) -> Watch {
+        let readers = Arc::downgrade(self);
+        let watch = tokio::spawn(async move {
+            loop {
+                time::sleep(SNAPSHOT_LOOK).await;
+                let Some(readers) = readers.upgrade() else {
+                    return;
+                };
+                readers.end_old(SNAPSHOT_LIFETIME);
+            }
+        });
+        Watch(watch.abort_handle())
     }
 
     /// A connection of one's own, returned when the lease is dropped.
@@ -122,6 +140,15 @@ impl Readers {
                 tracing::warn!(store = self.file.name, %error, "reader closed after a failure");
             }
         }
+    }
+}
+
+/// The task of [`Readers::watch`].
+pub(super) struct Watch(AbortHandle);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
