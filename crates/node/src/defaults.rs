@@ -112,6 +112,12 @@ pub const RETRY_UNSUPPORTED: Duration = Duration::from_secs(30);
 /// preferred: heads spread through a network in seconds, not at once.
 pub const HEAD_SLACK: u64 = 3;
 
+/// How long the claims of an upstream that did not deliver are not believed.
+/// Another one is followed meanwhile, so trying it again costs one wait of
+/// [`PATIENCE`], and one that was slow for a minute is not the last choice for
+/// the rest of the day.
+pub const DOUBT: Duration = Duration::from_secs(600);
+
 // ---- witnesses ----
 
 /// Between two rounds of asking the other upstreams when nothing happens.

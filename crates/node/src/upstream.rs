@@ -222,7 +222,7 @@ impl<S> Upstreams<S> {
             .filter_map(|upstream| {
                 let health = upstream.health();
                 let usable = health.usable(now);
-                usable.then(|| (upstream, health.trouble.is_none(), health.believed()))
+                usable.then(|| (upstream, health.trouble.is_none(), health.believed(now)))
             })
             .collect();
         let any_healthy = usable.iter().any(|(_, healthy, _)| *healthy);
@@ -283,15 +283,16 @@ impl<S> Upstreams<S> {
     }
 
     /// Notes that an upstream which names a higher head could not deliver
-    /// `height` (or, with `None`, that it delivered after all): until then
-    /// its claim makes nobody else look behind.
+    /// `height` (or, with `None`, that it delivered after all): until then,
+    /// and for no longer than [`defaults::DOUBT`], its claim makes nobody else
+    /// look behind.
     pub(crate) fn doubt(&self, upstream: &Upstream<S>, height: Option<u64>) {
-        upstream.health().doubt(height);
+        upstream.health().doubt(height, Instant::now());
     }
 
     /// The height an upstream is believed to have.
     pub(crate) fn believed(&self, upstream: &Upstream<S>) -> Option<u64> {
-        upstream.health().believed()
+        upstream.health().believed(Instant::now())
     }
 
     /// Whether another upstream than this one can be followed now, and is
@@ -301,7 +302,7 @@ impl<S> Upstreams<S> {
         let others = self.all.iter().filter(|one| one.index != to.index);
         others.filter(|one| one.role == Role::Follow).any(|one| {
             let health = one.health();
-            let has = health.believed().is_some_and(|head| head >= height);
+            let has = health.believed(now).is_some_and(|head| head >= height);
             has && health.trouble.is_none() && health.usable(now)
         })
     }

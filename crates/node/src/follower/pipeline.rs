@@ -7,7 +7,10 @@ use heliostat_core::{Fault, Reject, Source, Verifier};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Settings, patience::ask};
-use crate::{defaults, upstream::Upstream};
+use crate::{
+    defaults,
+    upstream::{Upstream, Upstreams},
+};
 
 /// What is held in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,7 @@ type Check<C> = AbortOnDropHandle<Checks<C>>;
 /// Positions on their way from one upstream to `Verifier::extend`. Dropping
 /// it ends its tasks.
 pub(super) struct Pipeline<S: Source, V: Verifier> {
+    upstreams: Arc<Upstreams<S>>,
     upstream: Arc<Upstream<S>>,
     verifier: Arc<V>,
     settings: Settings,
@@ -73,12 +77,14 @@ where
     V: Verifier,
 {
     pub fn new(
+        upstreams: Arc<Upstreams<S>>,
         upstream: Arc<Upstream<S>>,
         verifier: Arc<V>,
         settings: Settings,
         heights: std::ops::RangeInclusive<u64>,
     ) -> Self {
         Self {
+            upstreams,
             upstream,
             verifier,
             settings,
@@ -226,8 +232,12 @@ where
             blocks: raws.len(),
             bytes: std::mem::take(&mut self.ready_bytes),
         });
-        let (upstream, verifier) = (Arc::clone(&self.upstream), Arc::clone(&self.verifier));
-        let check = tokio::spawn(check::<S, V>(upstream, verifier, from, raws));
+        let describer = Describer {
+            upstreams: Arc::clone(&self.upstreams),
+            upstream: Arc::clone(&self.upstream),
+        };
+        let verifier = Arc::clone(&self.verifier);
+        let check = tokio::spawn(check(describer, verifier, from, raws));
         self.checks.push_back(AbortOnDropHandle::new(check));
     }
 
@@ -273,7 +283,7 @@ enum Piece<C> {
 /// Checks consecutive positions on one blocking thread, and asks the upstream
 /// to describe those that this release cannot read.
 async fn check<S, V>(
-    upstream: Arc<Upstream<S>>,
+    describer: Describer<S>,
     verifier: Arc<V>,
     from: u64,
     raws: Vec<(usize, V::Raw)>,
@@ -292,7 +302,7 @@ where
             }
             Piece::Opaque(why) => why,
         };
-        match describe(&upstream, &verifier, height, why).await {
+        match describer.describe(&verifier, height, why).await {
             Ok(block) => blocks.push(block),
             Err(end) => {
                 stop = Some(end);
@@ -327,36 +337,44 @@ async fn check_here<V: Verifier>(
     checked.unwrap_or_else(|error| (Vec::new(), Some(defect(from, &error))))
 }
 
-async fn describe<S, V>(
-    upstream: &Upstream<S>,
-    verifier: &Arc<V>,
-    height: u64,
-    why: String,
-) -> Result<Block<V::Checked>, Stop>
-where
-    S: Source<Raw = V::Raw>,
-    V: Verifier,
-{
-    tracing::debug!(
-        upstream = upstream.name(),
-        height,
-        why,
-        "position described by upstream"
-    );
-    let described = ask("a description", upstream.source().describe(height)).await;
-    let raw = described.map_err(|fault| Stop {
-        height,
-        why: Why::Fault(fault),
-    })?;
-    let size = V::size(&raw);
-    let (mut pieces, stop) = check_here(verifier, height, vec![(size, raw)]).await;
-    match (pieces.pop(), stop) {
-        (Some(Piece::Good(block)), None) => Ok(block),
-        (_, Some(stop)) => Err(stop),
-        _ => {
-            let why = format!("position {height} cannot be read even as it describes it: {why}");
-            let why = Why::Fault(Fault::Unsupported(why));
-            Err(Stop { height, why })
+/// Asks the upstream for what cannot be read here.
+struct Describer<S> {
+    upstreams: Arc<Upstreams<S>>,
+    upstream: Arc<Upstream<S>>,
+}
+
+impl<S: Source> Describer<S> {
+    async fn describe<V: Verifier<Raw = S::Raw>>(
+        &self,
+        verifier: &Arc<V>,
+        height: u64,
+        why: String,
+    ) -> Result<Block<V::Checked>, Stop> {
+        let upstream = &*self.upstream;
+        tracing::debug!(
+            upstream = upstream.name(),
+            height,
+            why,
+            "position described by upstream"
+        );
+        let question = upstream.source().describe(height);
+        let what = format!("a description of position {height}");
+        let described = self.upstreams.ask_for(upstream, height, &what, question);
+        let raw = described.await.map_err(|fault| Stop {
+            height,
+            why: Why::Fault(fault),
+        })?;
+        let size = V::size(&raw);
+        let (mut pieces, stop) = check_here(verifier, height, vec![(size, raw)]).await;
+        match (pieces.pop(), stop) {
+            (Some(Piece::Good(block)), None) => Ok(block),
+            (_, Some(stop)) => Err(stop),
+            _ => {
+                let why =
+                    format!("position {height} cannot be read even as it describes it: {why}");
+                let why = Why::Fault(Fault::Unsupported(why));
+                Err(Stop { height, why })
+            }
         }
     }
 }

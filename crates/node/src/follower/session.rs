@@ -124,6 +124,7 @@ where
         } = start;
         let settings = &shared.settings;
         let pipeline = Pipeline::new(
+            Arc::clone(&shared.upstreams),
             Arc::clone(&upstream),
             Arc::clone(&shared.verifier),
             settings.clone(),
@@ -184,7 +185,7 @@ where
                 wake = self.writer.next() => Event::Wake(wake),
                 checks = self.pipeline.next(held) => Event::Checks(checks),
                 head = self.heads.next(idle) => Event::Head(head),
-                () = self.shared.outdone(&self.upstream, next, since), if waiting => {
+                () = self.shared.upstreams.outdone(&self.upstream, next, since), if waiting => {
                     Event::Outdone
                 }
             };

@@ -49,9 +49,9 @@ pub(super) struct Health {
     /// Not to be asked before.
     pub retry_at: Option<Instant>,
     pub head: Option<Point>,
-    /// Claimed heads from this height on are not believed: it was asked for
-    /// this position and did not have it.
-    pub doubt: Option<u64>,
+    /// Claimed heads from this height on are not believed until that moment:
+    /// it was asked for this position and did not have it.
+    pub doubt: Option<(u64, Instant)>,
     pub last_seen: Option<u64>,
     /// The evidence record that convicts it.
     pub quarantined: Option<u64>,
@@ -119,9 +119,15 @@ impl Health {
     }
 
     /// Notes the lowest position it did not deliver; `None` once it delivered
-    /// one.
-    pub fn doubt(&mut self, height: Option<u64>) {
-        self.doubt = height.map(|height| self.doubt.map_or(height, |low| low.min(height)));
+    /// one. One that is believed to have less is asked for nothing while there
+    /// is another, so it could never show that it has recovered: after a while
+    /// it is believed again.
+    pub fn doubt(&mut self, height: Option<u64>, now: Instant) {
+        let before = self.doubt.filter(|(_, until)| now < *until);
+        self.doubt = height.map(|height| {
+            let lowest = before.map_or(height, |(low, _)| low.min(height));
+            (lowest, now + defaults::DOUBT)
+        });
     }
 
     /// Whether it may be asked now.
@@ -130,12 +136,10 @@ impl Health {
     }
 
     /// The height it is believed to have.
-    pub fn believed(&self) -> Option<u64> {
+    pub fn believed(&self, now: Instant) -> Option<u64> {
         let head = self.head?.height;
-        Some(
-            self.doubt
-                .map_or(head, |doubt| head.min(doubt.saturating_sub(1))),
-        )
+        let doubt = self.doubt.filter(|(_, until)| now < *until);
+        Some(doubt.map_or(head, |(low, _)| head.min(low.saturating_sub(1))))
     }
 }
 
@@ -221,9 +225,14 @@ mod tests {
         });
         health.ok(head, 1);
         health.fault(&Fault::Behind("no block 7".into()), 2, now);
-        health.doubt = Some(7);
+        health.doubt(Some(7), now);
+        health.doubt(Some(8), now);
         assert_eq!(health.ok(head, 3), None);
-        assert_eq!(health.believed(), Some(6));
+        assert_eq!(health.believed(now), Some(6));
+        let later = now + defaults::DOUBT;
+        assert_eq!(health.believed(later), Some(900), "for a while only");
+        health.doubt(Some(9), later);
+        assert_eq!(health.believed(later), Some(8));
         assert!(health.trouble.is_some());
         assert_eq!(health.ok(Served::Data, 4), Some(Turn::Up));
     }

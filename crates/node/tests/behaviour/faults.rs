@@ -110,6 +110,48 @@ async fn blocks_that_never_come_are_soon_asked_of_another_and_then_not_of_the_fi
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_description_that_never_comes_is_soon_asked_of_another() {
+    let mut blocks = chain(50);
+    blocks[30].opaque = true;
+    let (stuck, honest) = (Node::new(blocks.clone()), Node::new(blocks.clone()));
+    stuck.script().describes_never = true;
+    let running = follow(&[&stuck, &honest], &MapReplica::new());
+    let since = tokio::time::Instant::now();
+    let all = |now: &Progress| now.height() == Some(49);
+    running.until("at the head", all).await;
+    assert!(since.elapsed() < 2 * heliostat_node::defaults::PATIENCE);
+    assert!(!running.upstreams.all()[0].is_quarantined());
+    assert_eq!(honest.script().described, 1);
+    running.stop().await.unwrap();
+
+    // Nobody else could describe it: it is waited for as long as for anything.
+    let slow = Node::new(blocks);
+    slow.script().delay = Duration::from_secs(8);
+    let running = follow(&[&slow], &MapReplica::new());
+    running.until("at the head", all).await;
+    assert_eq!(running.upstreams.status()[0].failures, 0);
+}
+
+/// It is believed again after a while, and then delivers.
+#[tokio::test(start_paused = true)]
+async fn one_that_once_kept_us_waiting_is_preferred_again_when_it_is_well() {
+    let (first, second) = (Node::new(chain(50)), Node::new(chain(50)));
+    first.script().hangs_from = Some(20);
+    let running = follow(&[&first, &second], &MapReplica::new());
+    running.at(&second).await;
+    first.script().hangs_from = None;
+    let mut blocks = second.blocks();
+    for _block in 0..20 {
+        tokio::time::sleep(heliostat_node::defaults::DOUBT / 10).await;
+        grow(&mut blocks, 1, 0);
+        first.set(blocks.clone());
+        second.set(blocks.clone());
+        running.at(&second).await;
+    }
+    assert!(running.upstreams.status()[0].serving);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_slow_is_not_left_when_nobody_else_has_more() {
     let (slow, other) = (Node::new(chain(100)), Node::new(chain(20)));
     slow.script().delay = Duration::from_secs(8);

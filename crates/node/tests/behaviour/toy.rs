@@ -157,6 +157,8 @@ pub struct Script {
     pub hangs: bool,
     /// Never gives a block from this height on.
     pub hangs_from: Option<u64>,
+    /// Never describes a block.
+    pub describes_never: bool,
     /// Before every answer.
     pub delay: Duration,
     /// Names a head that much too high.
@@ -288,6 +290,9 @@ impl Source for Toy {
     }
 
     async fn describe(&self, height: u64) -> Result<Block, Fault> {
+        if self.0.script().describes_never {
+            std::future::pending::<()>().await;
+        }
         let block = self.0.answer(|script| {
             script.described += 1;
             let mut block = script.blocks[height as usize].clone();
