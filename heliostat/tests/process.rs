@@ -8,6 +8,7 @@
 //! | `checkpoint_stored` | a checkpoint given to a store with a chain in it |
 //! | `codes` | the exit codes of `check`, `status` and `verify` |
 //! | `postgres` | the same binary on PostgreSQL |
+//! | `secure` | a node behind TLS |
 //! | `stop` | signals |
 //! | `syncing` | a node that is itself not there yet |
 
@@ -24,6 +25,8 @@ mod postgres;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;
+#[path = "process/secure.rs"]
+mod secure;
 #[path = "process/stop.rs"]
 mod stop;
 #[path = "process/syncing.rs"]

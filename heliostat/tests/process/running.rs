@@ -26,12 +26,18 @@ pub struct Process {
 impl Process {
     /// Starts it and reads its addresses from the log.
     pub fn start(args: &[&str]) -> Self {
+        Self::start_in(args, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn start_in(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let addresses = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
         let mut child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
             .arg("zcash")
             .args(args)
             .args(addresses)
             .args(["--log-format", "json"])
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

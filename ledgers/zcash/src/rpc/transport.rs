@@ -116,9 +116,18 @@ impl Transport {
     }
 }
 
+/// How rustls begins what it says of a certificate that does not hold.
+const DISTRUST: &str = "invalid peer certificate";
+
 /// Trouble before the reply's head.
 fn early(error: &(dyn StdError + 'static), connecting: bool) -> Trouble {
-    let words = innermost(error);
+    let mut words = innermost(error);
+    if words.starts_with(DISTRUST) {
+        words = format!(
+            "its certificate is not trusted here ({words}); SSL_CERT_FILE names a file with the \
+             certificates of further authorities"
+        );
+    }
     match connecting {
         true => Trouble::Connect(words),
         false => Trouble::Closed(words),
