@@ -8,6 +8,7 @@
 //! | `checkpoint_stored` | a checkpoint given to a store with a chain in it |
 //! | `codes` | the exit codes of `check`, `status` and `verify` |
 //! | `postgres` | the same binary on PostgreSQL |
+//! | `privacy` | what is told to nobody |
 //! | `secure` | a node behind TLS |
 //! | `stop` | signals |
 //! | `syncing` | a node that is itself not there yet |
@@ -22,6 +23,8 @@ mod checkpoint_stored;
 mod codes;
 #[path = "process/postgres.rs"]
 mod postgres;
+#[path = "process/privacy.rs"]
+mod privacy;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;

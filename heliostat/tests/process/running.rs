@@ -42,12 +42,15 @@ impl Process {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let log = Arc::new(Mutex::new(String::new()));
+        let mut early = String::new();
         let started = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            early.push_str(&line);
+            early.push('\n');
             let event: serde_json::Value = serde_json::from_str(&line).ok()?;
             (event["message"] == "started").then_some(event)
         });
         let started = started.expect("the process says where it listens");
+        let log = Arc::new(Mutex::new(early));
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
