@@ -64,15 +64,14 @@ async fn ask_everything(
         }),
     };
     let mut answers = 0;
-    for stream in [
+    let streams = [
         client.get_taddress_txids(history()).await,
         client.get_taddress_transactions(history()).await,
-    ] {
-        if let Ok(stream) = stream {
-            let mut stream = stream.into_inner();
-            while let Ok(Some(_)) = stream.message().await {
-                answers += 1;
-            }
+    ];
+    for stream in streams.into_iter().flatten() {
+        let mut stream = stream.into_inner();
+        while let Ok(Some(_)) = stream.message().await {
+            answers += 1;
         }
     }
     let addresses = vec![address.to_owned()];
