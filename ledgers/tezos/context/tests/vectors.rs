@@ -14,7 +14,9 @@ fn limits() -> Limits {
 }
 
 fn read(text: &str) -> Proof {
-    json::read(text.as_bytes(), &limits()).unwrap().unwrap()
+    json::read(text.as_bytes(), &limits())
+        .expect("a proof")
+        .expect("not null")
 }
 
 #[test]

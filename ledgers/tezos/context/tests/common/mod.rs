@@ -27,7 +27,7 @@ impl Generated {
     }
 
     pub fn key(&self) -> Key {
-        self.key.parse().unwrap()
+        self.key.parse().expect("a key")
     }
 }
 
@@ -45,11 +45,11 @@ pub fn lines<T: DeserializeOwned>(file: &str) -> Vec<T> {
         .join("tests/vectors")
         .join(file);
     let mut text = String::new();
-    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())
+    flate2::read::GzDecoder::new(std::fs::File::open(path).expect("a vector file"))
         .read_to_string(&mut text)
-        .unwrap();
+        .expect("gzip");
     text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| serde_json::from_str(line).expect("a vector"))
         .collect()
 }
 
@@ -62,7 +62,7 @@ pub fn mainnet() -> Option<Mainnet> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../../shared/vectors/tezos/tezos_mainnet_15181987.json");
     match std::fs::read(&path) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).expect("a recording")),
         Err(error) => {
             eprintln!("skipped: {}: {error}", path.display());
             None
@@ -83,18 +83,22 @@ pub struct MainnetProof {
     pub merkle_tree_v2: Box<RawValue>,
 }
 
-/// A root directory with this below `data`, and what a synthetic root has beside it.
+/// The root directory that the generated proofs' trees have, with this below
+/// `data` beside what is in all of them.
 pub fn root(below_data: impl IntoIterator<Item = (String, Vec<u8>)>) -> Tree {
+    let always = [
+        ("data/big_maps/next", vec![0]),
+        ("data/version", b"alpha_current".to_vec()),
+        ("protocol", vec![b'p'; 32]),
+        ("test_chain", vec![0]),
+    ];
     let pairs = below_data
         .into_iter()
-        .map(|(path, value)| (format!("data/{path}"), value));
-    Tree::from_pairs(
-        pairs
-            .chain([("test_chain".to_owned(), vec![0])])
-            .map(|(path, value)| {
-                let names: Vec<Vec<u8>> = path.split('/').map(|n| n.as_bytes().to_vec()).collect();
-                (names, Bytes::from(value))
-            }),
-    )
-    .unwrap()
+        .map(|(path, value)| (format!("data/{path}"), value))
+        .chain(always.map(|(path, value)| (path.to_owned(), value)));
+    Tree::from_pairs(pairs.map(|(path, value)| {
+        let names: Vec<Vec<u8>> = path.split('/').map(|n| n.as_bytes().to_vec()).collect();
+        (names, Bytes::from(value))
+    }))
+    .expect("paths that do not clash")
 }
