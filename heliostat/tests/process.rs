@@ -144,13 +144,7 @@ async fn a_process_whose_node_is_down_waits_and_comes_good() {
 
     handle.resume().await;
     process.until("ready", |status| status.ready).await;
-    let tip = process
-        .client()
-        .await
-        .get_latest_block(ChainSpec {})
-        .await
-        .unwrap();
-    assert_eq!(tip.into_inner().height, generator.height());
+    assert_eq!(process.served_height().await, generator.height());
     assert_eq!(process.terminate(), Some(0));
 }
 
@@ -170,13 +164,7 @@ async fn what_is_stored_is_served_without_any_node() {
     let served = |status: &Status| status.chains["zcash"].local_height == Some(generator.height());
     let status = process.until("serving", served).await;
     assert_eq!(status.chains["zcash"].network, "regtest");
-    let tip = process
-        .client()
-        .await
-        .get_latest_block(ChainSpec {})
-        .await
-        .unwrap();
-    assert_eq!(tip.into_inner().height, generator.height());
+    assert_eq!(process.served_height().await, generator.height());
     assert_eq!(process.terminate(), Some(0));
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `prepare` | before a session: where our chain and the upstream's part |
 //! | `session` | one upstream, one chain, until something ends it |
+//! | `end` | what ended it |
 //! | `pipeline` | fetching ahead and checking, in order, within a window |
 //! | `writer` | batches on their way into the replica |
 //! | `heads` | where the upstream's head is |
@@ -21,6 +22,7 @@
 //! ours, on our own chain, is an upstream that is behind and never a reason
 //! to forget anything.
 
+mod end;
 mod heads;
 mod patience;
 mod pipeline;
@@ -42,8 +44,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use self::{
+    end::End,
     prepare::{Memory, lighter},
-    session::{End, Session},
+    session::Session,
     writer::Committed,
 };
 use crate::{

@@ -3,7 +3,6 @@
 use heliostat_observe::Status;
 use heliostat_sim::zcash::Node;
 use heliostat_store::testing::PrivatePostgres;
-use heliostat_zcash_proto::ChainSpec;
 
 use crate::running::{Process, chain, heliostat};
 
@@ -40,8 +39,7 @@ async fn a_chain_is_kept_in_postgresql_over_restarts_and_outages() {
     let process = Process::start(&args);
     let served = |status: &Status| status.chains["zcash"].local_height == Some(40);
     process.until("serving", served).await;
-    let tip = process.client().await.get_latest_block(ChainSpec {}).await;
-    assert_eq!(tip.unwrap().into_inner().height, 40);
+    assert_eq!(process.served_height().await, 40);
     generator.extend(3);
     node.handle().set_chain(generator.chain().clone());
     node.handle().resume().await;

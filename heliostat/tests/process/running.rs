@@ -9,7 +9,7 @@ use std::{
 
 use heliostat_observe::Status;
 use heliostat_sim::zcash::{Generator, GeneratorConfig};
-use heliostat_zcash_proto::compact_tx_streamer_client::CompactTxStreamerClient;
+use heliostat_zcash_proto::{ChainSpec, compact_tx_streamer_client::CompactTxStreamerClient};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up on it.
@@ -121,6 +121,12 @@ impl Process {
         CompactTxStreamerClient::connect(self.grpc.clone())
             .await
             .unwrap()
+    }
+
+    /// The newest height it serves.
+    pub async fn served_height(&self) -> u64 {
+        let latest = self.client().await.get_latest_block(ChainSpec {}).await;
+        latest.unwrap().into_inner().height
     }
 
     pub fn signal(&self, name: &str) {

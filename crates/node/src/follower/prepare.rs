@@ -8,7 +8,8 @@ use heliostat_store::StoreError;
 
 use super::{
     Shared,
-    session::{End, Start, Survey},
+    end::{End, Survey},
+    session::Start,
     writer::Rewind,
 };
 use crate::{

@@ -90,7 +90,7 @@ async fn memory_stays_within_the_window() {
         }
     }));
     for (window_blocks, window_bytes) in [(40, 1 << 30), (4_096, 25_000), (1, 1)] {
-        *replica.stored() = toy::Stored {
+        *replica.stored() = toy::replica::Stored {
             delay: Duration::from_millis(20),
             ..Default::default()
         };
