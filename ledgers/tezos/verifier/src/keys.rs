@@ -45,13 +45,18 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    const ALL: [Self; 5] = [
+    const ALL: &'static [Self; 5] = &[
         Self::Ed25519,
         Self::Secp256k1,
         Self::P256,
         Self::Bls,
         Self::MlDsa44,
     ];
+
+    /// The kinds whose signatures are verified.
+    pub fn verified() -> &'static [Self] {
+        &Self::ALL[..4]
+    }
 
     /// The kind of a tag byte.
     fn read(cursor: &mut Cursor<'_>, what: &'static str) -> Result<Self, Error> {
@@ -193,6 +198,7 @@ impl PublicKey {
         match self.kind {
             KeyKind::Ed25519 => self.verify_ed25519(message, signature),
             KeyKind::Secp256k1 => {
+                self.check_compressed()?;
                 let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&self.bytes)
                     .map_err(|_| SignatureError::Key(self.clone()))?;
                 let signature = k256::ecdsa::Signature::from_slice(&signature.bytes)
@@ -201,6 +207,7 @@ impl PublicKey {
                     .map_err(|_| SignatureError::Wrong(self.clone()))
             }
             KeyKind::P256 => {
+                self.check_compressed()?;
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&self.bytes)
                     .map_err(|_| SignatureError::Key(self.clone()))?;
                 let signature = p256::ecdsa::Signature::from_slice(&signature.bytes)
@@ -210,6 +217,15 @@ impl PublicKey {
             }
             KeyKind::Bls => bls::verify(self, message, signature),
             KeyKind::MlDsa44 => Err(SignatureError::Unsupported(self.hash())),
+        }
+    }
+
+    /// Compressed points begin with 02 or 03: the libraries take another form
+    /// of the same length too, which the network's nodes do not.
+    fn check_compressed(&self) -> Result<(), SignatureError> {
+        match self.bytes.first() {
+            Some(0x02 | 0x03) => Ok(()),
+            _ => Err(SignatureError::Key(self.clone())),
         }
     }
 

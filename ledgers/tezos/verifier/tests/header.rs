@@ -3,7 +3,7 @@
 
 use heliostat_tezos_verifier::header::{LiquidityBakingVote, Votes};
 use heliostat_tezos_verifier::{
-    BlockHash, ChainId, Contents, ContextHash, Error, Fitness, Header, Layout, LinkError,
+    BlockHash, ChainId, Contents, ContextHash, Error, Fitness, Header, Layout,
     OperationListListHash, PayloadHash, Protocol, ProtocolHash, RawFitness, Signature, defaults,
 };
 use proptest::prelude::*;
