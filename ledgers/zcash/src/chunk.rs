@@ -19,9 +19,8 @@
 //! can be checked against an index that was read at another moment.
 //! All integers in values are little-endian.
 //!
-//! Why rows and not files: SQLite reads a row of this size at the speed of a
-//! positioned read, an atomic batch spans all tables, and fronts on other
-//! hosts read the same rows from PostgreSQL.
+//! Why rows and not files is said, with its measurements, in
+//! [`replica`](crate::replica).
 
 mod build;
 mod frames;

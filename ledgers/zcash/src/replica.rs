@@ -11,6 +11,27 @@
 //!
 //! See [`chunk`](crate::chunk) for what lies in the store, and
 //! [`view`](crate::view) for how it is read.
+//!
+//! # Settled blocks are rows, not files
+//!
+//! They could as well lie in sealed, checksummed files beside the database.
+//! `bench chunks` reads the same chunks of 256 KiB from either, in random order
+//! out of the operating system's cache, each into a buffer of its own off the
+//! runtime's threads, and checks each against its CRC-32 (two cores, load 3.6;
+//! µs a chunk):
+//!
+//! | from | one reader | four readers |
+//! |---|---|---|
+//! | a file, positioned reads | 35 | 18 |
+//! | SQLite | 32 | 51 |
+//! | PostgreSQL, Unix socket | 187 | 115 |
+//!
+//! A chunk holds some 300 typical blocks, so a file would save at most 0.1 µs a
+//! block, and nothing for one stream. Rows give more for it: an atomic batch
+//! spans chunks, index and state, so that a crash or a rewind leaves nothing
+//! to reconcile or collect; merging small chunks is one commit; there is one
+//! thing to back up; and fronts on other hosts read the same rows from
+//! PostgreSQL, where a file beside the database would be out of their reach.
 
 pub mod defaults;
 mod join;

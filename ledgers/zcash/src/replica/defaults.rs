@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 /// Bytes of frames of all pools at which a chunk is full. Large enough that
-/// reading a row and checking its checksum is spread over hundreds of blocks,
-/// small enough that a stream which holds two of them costs 1 MiB.
-pub const CHUNK_BYTES: u64 = 512 * 1024;
+/// reading a row and checking its checksum is spread over hundreds of blocks;
+/// small enough that a request for a hundred blocks does not read many times
+/// what it sends, and that 64 streams with two of them each stay within the
+/// memory a process may take. PostgreSQL reads more bytes a second in rows of
+/// 256 KiB than of 512 KiB, SQLite as many (`bench chunks`).
+pub const CHUNK_BYTES: u64 = 256 * 1024;
 
 /// Blocks at which a chunk is full, however small they are: bounds the
 /// `records` blob (82 bytes a block) and what a merge rewrites.
@@ -24,9 +27,11 @@ pub const SMALL_CHUNKS: usize = 32;
 /// time (transaction proofs), so the row stays near 100 KiB.
 pub const PROOF_PAGE: u64 = 64;
 
-/// Chunk blobs kept in memory. With two chunks in flight per stream this
-/// leaves a process that syncs and serves well below 128 MiB.
-pub const CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Chunk blobs kept in memory. What else a process holds while it syncs and
+/// serves 64 streams is about 100 MB, most of it free space in the allocator's
+/// arenas, and 128 MB is what it may take; a blob that is not here costs tens
+/// of microseconds from the operating system's cache.
+pub const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Blocks below the tip whose chunks are the last to leave the cache: wallets
 /// that are in sync ask for little else.
