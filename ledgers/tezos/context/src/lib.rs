@@ -8,6 +8,8 @@
 //! | [`Key`], [`ContextHash`], [`Commit`] | a place, a hash, what a header's `context` hashes |
 //! | [`tree`] | [`Tree`]: contents, directories and blinded parts; find, edit, merge, graft |
 //! | [`proof`] | `merkle_tree_v2`: make, verify, JSON and both binary forms |
+//! | [`v1`] | `merkle_tree`, the older RPC: make, union, shape check, contains |
+//! | [`raw`] | `raw/bytes`: contents and whole directories without proof |
 //! | [`defaults`] | every limit, with its reason |
 //!
 //! Bytes from outside go through `read` functions that are bounded by
@@ -15,6 +17,7 @@
 //! further checks, but says nothing yet: [`proof::Proof::verify`] ties it to a
 //! root, and only an agreed or proven root makes it true.
 
+mod allowance;
 pub mod base58;
 mod commit;
 mod context_hash;
@@ -24,8 +27,10 @@ mod key;
 mod name;
 pub mod proof;
 mod pull;
+pub mod raw;
 mod rules;
 pub mod tree;
+pub mod v1;
 
 pub use commit::{AUTHOR, Commit};
 pub use context_hash::ContextHash;

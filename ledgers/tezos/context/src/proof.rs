@@ -7,9 +7,9 @@
 
 pub mod binary;
 pub mod binary_v1;
-mod build;
 mod cursor;
 pub mod json;
+mod path;
 mod produce;
 mod segment;
 

@@ -55,7 +55,7 @@ pub(crate) struct Contents {
 }
 
 /// One name of a directory and what it stands for.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     pub(crate) name: Name,
     pub(crate) tree: Tree,

@@ -5,14 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{
-    KindedHash, Proof, ProofError,
-    build::{Allowance, Path},
-    cursor::Cursor,
-    segment,
-};
+use super::{KindedHash, Proof, ProofError, cursor::Cursor, path::Path, segment};
 use crate::{
     Kind, Limits, Tree,
+    allowance::Allowance,
     defaults::{BRANCHING, DENSE_FROM_V1},
     tree::{self, Branch, Entry, Inode, Part},
 };

@@ -10,12 +10,9 @@ use super::{
 };
 use crate::{
     Kind, Limits, Proof, ProofError, Tree,
+    allowance::Allowance,
     defaults::{BRANCHING, DENSE_FROM},
-    proof::{
-        KindedHash,
-        build::{Allowance, Path},
-        cursor::Cursor,
-    },
+    proof::{KindedHash, cursor::Cursor, path::Path},
     tree::{self, Branch, Entry, Inode, Part},
 };
 

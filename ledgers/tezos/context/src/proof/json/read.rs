@@ -6,13 +6,10 @@ use bytes::Bytes;
 
 use crate::{
     ContextHash, Kind, Limits, Proof, ProofError, Tree,
+    allowance::Allowance,
     defaults::{BRANCHING, MAX_NAME, MAX_WRAPPERS},
     name::Name,
-    proof::{
-        KindedHash,
-        build::{Allowance, Path},
-        segment,
-    },
+    proof::{KindedHash, path::Path, segment},
     pull::{Pull, decimal},
     tree::{self, Branch, Entry, Inode, Part},
 };
