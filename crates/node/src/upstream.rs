@@ -18,7 +18,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 pub(crate) use health::back_off;
-use health::{Health, Turn};
+use health::{Health, Turn, words};
 pub use health::{Served, Trouble};
 
 use crate::{
@@ -265,10 +265,17 @@ impl<S> Upstreams<S> {
         }
         match turn {
             Some(Turn::Quarantined) => tracing::error!(
-                upstream = upstream.name, evidence = record, why = %fault, "quarantined"
+                upstream = upstream.name,
+                evidence = record,
+                why = words(fault),
+                "quarantined"
             ),
             Some(Turn::Down) => {
-                tracing::warn!(upstream = upstream.name, why = %fault, "upstream down");
+                tracing::warn!(
+                    upstream = upstream.name,
+                    why = words(fault),
+                    "upstream down"
+                );
             }
             Some(Turn::Up) | None => {}
         }

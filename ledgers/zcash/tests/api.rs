@@ -18,6 +18,8 @@ mod grades;
 mod health;
 #[path = "api/mempool.rs"]
 mod mempool;
+#[path = "api/mutants.rs"]
+mod mutants;
 #[path = "api/relayed.rs"]
 mod relayed;
 #[path = "api/statuses.rs"]

@@ -145,7 +145,7 @@ impl Health {
 
 /// The fault in words, which an upstream may have chosen: cut to what a person
 /// reads.
-fn words(fault: &Fault) -> String {
+pub(super) fn words(fault: &Fault) -> String {
     let mut words = fault.to_string();
     words.truncate(words.floor_char_boundary(defaults::TROUBLE_BYTES));
     words

@@ -49,6 +49,8 @@ fn node_error(address: &str, method: &str, error: NodeError) -> RpcError {
 }
 
 fn malformed(address: &str, method: &str, why: impl std::fmt::Display) -> RpcError {
+    // It may repeat what was sent, however long.
+    let why = shorten(&why.to_string());
     let words = format!("{address}: the answer to {method} is not JSON-RPC ({why})");
     Fault::Unreachable(words).into()
 }
