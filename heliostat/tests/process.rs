@@ -11,6 +11,7 @@
 //! | `privacy` | what is told to nobody |
 //! | `secure` | a node behind TLS |
 //! | `stop` | signals |
+//! | `stores` | stores that cannot be used, or not for now |
 //! | `syncing` | a node that is itself not there yet |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
@@ -32,6 +33,8 @@ mod running;
 mod secure;
 #[path = "process/stop.rs"]
 mod stop;
+#[path = "process/stores.rs"]
+mod stores;
 #[path = "process/syncing.rs"]
 mod syncing;
 
