@@ -56,6 +56,11 @@ impl PublicKeyHash {
         format!("{}/{}", self.kind().1, hex::encode(&self.0[1..]))
     }
 
+    /// Whether this is a `tz5…`, known since protocol 025.
+    pub fn is_mldsa44(&self) -> bool {
+        self.0[0] == 4
+    }
+
     fn kind(&self) -> (Prefix, &'static str) {
         KINDS[usize::from(self.0[0])]
     }

@@ -1,8 +1,8 @@
 //! Limits on what is decoded, each with its reason.
 
 /// Longest Micheline expression looked at, in bytes. Operations carry at most
-/// 32 KiB and a contract's storage is bounded by gas to a few hundred KiB;
-/// the largest storages of mainnet stay below 1 MiB.
+/// 32 KiB, and the gas of an operation bounds the storage that it can read and
+/// write; larger ones are left to a node.
 pub const MICHELINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Most nodes of one Micheline expression. A node takes about 80 bytes of
@@ -11,10 +11,11 @@ pub const MICHELINE_BYTES: usize = 4 * 1024 * 1024;
 pub const MICHELINE_NODES: usize = 1_000_000;
 
 /// Deepest nesting of a Micheline expression. Everything that walks one
-/// recurses, at less than 2 KiB of stack a level in a debug build; the worker
-/// threads of the runtime have 2 MiB. Contracts seen on mainnet stay below
-/// 200; whatever is deeper is left to a node.
-pub const MICHELINE_DEPTH: usize = 400;
+/// recurses, at up to 3 KiB of stack a level in a debug build, and the worker
+/// threads of the runtime have 2 MiB; half of that is enough here (held by a
+/// test). Code nests a few levels per branch or loop; whatever is deeper than
+/// this is left to a node.
+pub const MICHELINE_DEPTH: usize = 300;
 
 /// Longest name of an entrypoint, in bytes (the protocol's own limit).
 pub const ENTRYPOINT_BYTES: usize = 31;

@@ -45,21 +45,29 @@ pub fn data(ty: &Type, node: &Node) -> Result<Node, ProtocolError> {
 pub fn code(node: &Node) -> Result<Node, ProtocolError> {
     match node {
         Node::Int(_) | Node::String(_) | Node::Bytes(_) => Ok(node.clone()),
-        Node::Seq(items) => items
-            .iter()
-            .map(code)
-            .collect::<Result<_, _>>()
-            .map(Node::Seq),
+        Node::Seq(items) => Ok(Node::Seq(each(items, code)?)),
         Node::Prim(Prim::I_PUSH, args, annotations) if args.len() == 2 => {
             let value = data(&Type::parse(&args[0])?, &args[1])?;
             let args = vec![args[0].clone(), value];
             Ok(Node::Prim(Prim::I_PUSH, args, annotations.clone()))
         }
         Node::Prim(prim, args, annotations) => {
-            let args = args.iter().map(code).collect::<Result<_, _>>()?;
-            Ok(Node::Prim(*prim, args, annotations.clone()))
+            Ok(Node::Prim(*prim, each(args, code)?, annotations.clone()))
         }
     }
+}
+
+/// All items converted. A loop of its own: what walks an expression recurses,
+/// and iterator adapters take several frames a level.
+fn each(
+    items: &[Node],
+    convert: impl Fn(&Node) -> Result<Node, ProtocolError>,
+) -> Result<Vec<Node>, ProtocolError> {
+    let mut converted = Vec::with_capacity(items.len());
+    for item in items {
+        converted.push(convert(item)?);
+    }
+    Ok(converted)
 }
 
 fn mismatch(expected: &str, node: &Node) -> ProtocolError {
@@ -131,11 +139,7 @@ fn list(inner: &Type, node: &Node) -> Result<Node, ProtocolError> {
     let Node::Seq(items) = node else {
         return Err(mismatch("a sequence", node));
     };
-    items
-        .iter()
-        .map(|item| data(inner, item))
-        .collect::<Result<_, _>>()
-        .map(Node::Seq)
+    Ok(Node::Seq(each(items, |item| data(inner, item))?))
 }
 
 fn map(key: &Type, value: &Type, node: &Node) -> Result<Node, ProtocolError> {

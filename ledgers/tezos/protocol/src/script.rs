@@ -167,19 +167,18 @@ fn expand_within(
             .ok_or_else(|| ProtocolError::unsupported("a global constant that is absent"))?;
         return expand_within(constant, known, left, depth + 1);
     }
-    let mut expand_all = |items: &[Node]| {
-        items
-            .iter()
-            .map(|item| expand_within(item, known, left, depth + 1))
-            .collect::<Result<Vec<_>, _>>()
+    let items = match node {
+        Node::Seq(items) | Node::Prim(_, items, _) => items,
+        _ => return Ok(node.clone()),
     };
-    match node {
-        Node::Seq(items) => expand_all(items).map(Node::Seq),
-        Node::Prim(prim, args, annotations) => {
-            Ok(Node::Prim(*prim, expand_all(args)?, annotations.clone()))
-        }
-        _ => Ok(node.clone()),
+    let mut expanded = Vec::with_capacity(items.len());
+    for item in items {
+        expanded.push(expand_within(item, known, left, depth + 1)?);
     }
+    Ok(match node {
+        Node::Prim(prim, _, annotations) => Node::Prim(*prim, expanded, annotations.clone()),
+        _ => Node::Seq(expanded),
+    })
 }
 
 /// The hash if the node names a global constant: `constant "expr…"`.

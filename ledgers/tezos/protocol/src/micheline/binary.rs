@@ -43,44 +43,121 @@ pub fn write_sized(node: &Node) -> Vec<u8> {
     out
 }
 
-fn node(cursor: &mut Cursor<'_>, budget: &mut Budget) -> Result<Node, ProtocolError> {
-    budget.enter()?;
-    let node = match cursor.u8()? {
-        0 => Node::Int(read_z(cursor)?),
-        1 => Node::String(text(cursor)?),
-        2 => Node::Seq(sequence(cursor, budget)?),
-        tag @ 3..=8 => {
-            let prim = Prim::from_number(cursor.u8()?)?;
-            let mut args = Vec::new();
-            for _ in 0..(tag - 3) / 2 {
-                args.push(self::node(cursor, budget)?);
-            }
-            let annotations = if tag % 2 == 0 {
-                annotations(cursor)?
-            } else {
-                Vec::new()
-            };
-            Node::Prim(prim, args, annotations)
-        }
-        9 => {
-            let prim = Prim::from_number(cursor.u8()?)?;
-            let args = sequence(cursor, budget)?;
-            Node::Prim(prim, args, annotations(cursor)?)
-        }
-        10 => Node::Bytes(cursor.sized()?.to_vec()),
-        other => return Err(cursor.error(format!("unknown tag {other}"))),
-    };
-    budget.leave();
-    Ok(node)
+/// A node whose parts are still being read.
+struct Open {
+    shape: Shape,
+    items: Vec<Node>,
 }
 
-fn sequence(cursor: &mut Cursor<'_>, budget: &mut Budget) -> Result<Vec<Node>, ProtocolError> {
-    let mut inner = Cursor::new("micheline", cursor.sized()?);
-    let mut items = Vec::new();
-    while inner.left() > 0 {
-        items.push(node(&mut inner, budget)?);
+/// What an open node becomes, and when it is complete.
+enum Shape {
+    /// A sequence, complete when this many bytes are left.
+    Seq { end: usize },
+    /// A primitive with this many arguments to come, then its annotations.
+    Few {
+        prim: Prim,
+        missing: u8,
+        annotated: bool,
+    },
+    /// A primitive whose arguments end when this many bytes are left.
+    Many { prim: Prim, end: usize },
+}
+
+/// Reads one expression without recursion: the bytes come from anywhere, and
+/// the stack that a level of nesting takes is the reader's largest.
+fn node(cursor: &mut Cursor<'_>, budget: &mut Budget) -> Result<Node, ProtocolError> {
+    let mut open: Vec<Open> = Vec::new();
+    loop {
+        budget.enter()?;
+        let mut complete = begin(cursor, &mut open)?;
+        // A complete node may be the last part of the one around it.
+        loop {
+            if let Some(node) = complete.take() {
+                budget.leave();
+                match open.last_mut() {
+                    None => return Ok(node),
+                    Some(around) => around.add(node),
+                }
+            }
+            match open.pop() {
+                Some(around) if around.is_complete(cursor)? => {
+                    complete = Some(around.finish(cursor)?);
+                }
+                Some(around) => {
+                    open.push(around);
+                    break;
+                }
+                None => break,
+            }
+        }
     }
-    Ok(items)
+}
+
+/// Reads the head of a node: all of it if it has no parts, else it is opened.
+fn begin(cursor: &mut Cursor<'_>, open: &mut Vec<Open>) -> Result<Option<Node>, ProtocolError> {
+    let shape = match cursor.u8()? {
+        0 => return Ok(Some(Node::Int(read_z(cursor)?))),
+        1 => return Ok(Some(Node::String(text(cursor)?))),
+        10 => return Ok(Some(Node::Bytes(cursor.sized()?.to_vec()))),
+        2 => Shape::Seq { end: end(cursor)? },
+        tag @ 3..=8 => Shape::Few {
+            prim: Prim::from_number(cursor.u8()?)?,
+            missing: (tag - 3) / 2,
+            annotated: tag % 2 == 0,
+        },
+        9 => Shape::Many {
+            prim: Prim::from_number(cursor.u8()?)?,
+            end: end(cursor)?,
+        },
+        other => return Err(cursor.error(format!("unknown tag {other}"))),
+    };
+    open.push(Open {
+        shape,
+        items: Vec::new(),
+    });
+    Ok(None)
+}
+
+/// How many bytes are left when the part behind a four-byte length ends.
+fn end(cursor: &mut Cursor<'_>) -> Result<usize, ProtocolError> {
+    let length = cursor.u32()? as usize;
+    cursor
+        .left()
+        .checked_sub(length)
+        .ok_or_else(|| cursor.error("a sequence is longer than what is around it"))
+}
+
+impl Open {
+    fn add(&mut self, item: Node) {
+        self.items.push(item);
+        if let Shape::Few { missing, .. } = &mut self.shape {
+            *missing = missing.saturating_sub(1);
+        }
+    }
+
+    fn is_complete(&self, cursor: &Cursor<'_>) -> Result<bool, ProtocolError> {
+        match self.shape {
+            Shape::Few { missing, .. } => Ok(missing == 0),
+            Shape::Seq { end } | Shape::Many { end, .. } if cursor.left() < end => {
+                Err(cursor.error("a part is longer than its sequence"))
+            }
+            Shape::Seq { end } | Shape::Many { end, .. } => Ok(cursor.left() == end),
+        }
+    }
+
+    fn finish(self, cursor: &mut Cursor<'_>) -> Result<Node, ProtocolError> {
+        Ok(match self.shape {
+            Shape::Seq { .. } => Node::Seq(self.items),
+            Shape::Few {
+                prim,
+                annotated: false,
+                ..
+            } => Node::Prim(prim, self.items, Vec::new()),
+            Shape::Few { prim, .. } | Shape::Many { prim, .. } => {
+                Node::Prim(prim, self.items, annotations(cursor)?)
+            }
+        })
+    }
 }
 
 fn text(cursor: &mut Cursor<'_>) -> Result<String, ProtocolError> {
@@ -218,7 +295,7 @@ mod tests {
             read(&nested(MICHELINE_DEPTH + 1)),
             Err(ProtocolError::TooLarge { .. })
         ));
-        // A megabyte of opening bytes costs no more stack than the limit.
+        // A megabyte of opening bytes is no deeper than that.
         assert!(read(&[5u8, 9].repeat(500_000)).is_err());
     }
 

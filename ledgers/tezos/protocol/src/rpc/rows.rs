@@ -55,7 +55,9 @@ pub(super) type Normalize = bool;
 /// argument whose handling is not certain. A node is to be asked then.
 pub fn plan(protocol: Protocol, level: i32, path: &[&str], query: &[(&str, &str)]) -> Option<Plan> {
     let row = match path {
-        ["context", "contracts", account, rest @ ..] => contract_row(account, rest, query)?,
+        ["context", "contracts", account, rest @ ..] => {
+            contract_row(protocol, account, rest, query)?
+        }
         ["helpers", "current_level"] => Row::CurrentLevel(offset(query)?),
         ["helpers", "levels_in_current_cycle"] => Row::LevelsInCurrentCycle(offset(query)?),
         // No other row takes a query.
@@ -88,8 +90,20 @@ pub fn plan(protocol: Protocol, level: i32, path: &[&str], query: &[(&str, &str)
     })
 }
 
-fn contract_row(account: &str, rest: &[&str], query: &[(&str, &str)]) -> Option<Row> {
+fn contract_row(
+    protocol: Protocol,
+    account: &str,
+    rest: &[&str],
+    query: &[(&str, &str)],
+) -> Option<Row> {
     let contract: ContractId = account.parse().ok()?;
+    // Protocol 024 does not know tz5… accounts and refuses their names.
+    if protocol < Protocol::Ushuaia
+        && let ContractId::Implicit(hash) = contract
+        && hash.is_mldsa44()
+    {
+        return None;
+    }
     match rest {
         ["entrypoints"] => return Some(Row::Entrypoints(contract, normalize(query)?)),
         ["entrypoints", name] if (1..=ENTRYPOINT_BYTES).contains(&name.len()) => {
