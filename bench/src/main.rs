@@ -86,7 +86,7 @@ struct Reopen {
     #[command(flatten)]
     chain: Replay,
     /// How large the store is before the first kill, in MB (10^6 bytes). The
-    /// chain must be large enough for it: 300000 typical blocks are.
+    /// chain must be large enough for it: 400000 typical blocks are.
     #[arg(long, default_value_t = 1_000)]
     megabytes: u64,
     /// How often the process is killed.
