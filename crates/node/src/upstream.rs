@@ -263,20 +263,12 @@ impl<S> Upstreams<S> {
         if matches!(fault, Fault::Wrong(_)) {
             self.agreement.forget();
         }
+        let (upstream, why) = (&upstream.name, words(fault));
         match turn {
-            Some(Turn::Quarantined) => tracing::error!(
-                upstream = upstream.name,
-                evidence = record,
-                why = words(fault),
-                "quarantined"
-            ),
-            Some(Turn::Down) => {
-                tracing::warn!(
-                    upstream = upstream.name,
-                    why = words(fault),
-                    "upstream down"
-                );
+            Some(Turn::Quarantined) => {
+                tracing::error!(upstream, evidence = record, why, "quarantined");
             }
+            Some(Turn::Down) => tracing::warn!(upstream, why, "upstream down"),
             Some(Turn::Up) | None => {}
         }
     }
