@@ -1,6 +1,7 @@
 //! What several test files read.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod committee;
 pub mod signing;
 
 /// The mainnet vector that lies beside the project, if it is there. It is not
