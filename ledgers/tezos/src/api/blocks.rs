@@ -1,0 +1,91 @@
+//! What lies below a block. The block is resolved once, when the request
+//! enters; everything the request reads is read at that block, also where it
+//! is passed on.
+
+use std::sync::Arc;
+
+use axum::http::Method;
+use heliostat_core::Assurance;
+
+use super::{headers, operations, proofs, relay, reply::Reply, request::Asked, rows};
+use crate::{
+    block_id::BlockId,
+    error::ReadError,
+    light::{Core, resolve::At},
+};
+
+/// Answers a request below `/chains/CHAIN/blocks/BLOCK`.
+pub(super) async fn serve(
+    core: &Arc<Core>,
+    asked: &Asked,
+    block: &str,
+    tail: &[&str],
+) -> Result<Reply, ReadError> {
+    let id = BlockId::parse(block).map_err(|error| {
+        ReadError::BadRequest(format!(
+            "Failed to parsed an argument in path. After \"/chains/main/blocks\", the value \"{block}\" is not acceptable for type \"block_id\": {error}"
+        ))
+    })?;
+    let at = core.resolve(&id).await?;
+    if asked.verb != Method::GET {
+        return relay_at(core, asked, &at, None).await;
+    }
+    let local = match tail {
+        ["hash"] => Some(Reply::json(
+            format!("\"{}\"", at.hash),
+            core.support_of(&at).await,
+        )),
+        ["header", form @ ..] => headers::serve(core, &at, form).await?,
+        ["protocols"] => Some(protocols(core, &at).await?),
+        ["resulting_context_hash"] => headers::resulting_context(core, &at),
+        ["operation_hashes", place @ ..] => operations::hashes(core, &at, place).await?,
+        ["operations", place @ ..] => operations::whole(core, asked, &at, place).await?,
+        ["context", "merkle_tree_v2", key @ ..] => {
+            Some(proofs::merkle_tree_v2(core, asked, &at, key).await?)
+        }
+        ["context", "merkle_tree", key @ ..] => {
+            Some(proofs::merkle_tree(core, asked, &at, key).await?)
+        }
+        ["context", "raw", "bytes", key @ ..] => proofs::raw_bytes(core, asked, &at, key).await?,
+        _ => {
+            return match rows::serve(core, asked, &at, tail).await? {
+                rows::Row::Reply(reply) => Ok(reply),
+                rows::Row::Relay(reason) => relay_at(core, asked, &at, reason).await,
+            };
+        }
+    };
+    match local {
+        Some(reply) => Ok(reply),
+        None => relay_at(core, asked, &at, None).await,
+    }
+}
+
+/// Passes a request on, with the block it is pinned to.
+async fn relay_at(
+    core: &Arc<Core>,
+    asked: &Asked,
+    at: &At,
+    reason: Option<String>,
+) -> Result<Reply, ReadError> {
+    // The tail as sent: `/chains/C/blocks/B` has four segments.
+    let bare = asked.path.split('?').next().unwrap_or_default();
+    let tail = bare
+        .trim_start_matches('/')
+        .splitn(5, '/')
+        .nth(4)
+        .map_or(String::new(), |tail| format!("/{tail}"));
+    let path = format!(
+        "/chains/{}/blocks/{}{tail}{}",
+        core.settings.chain,
+        at.state.text,
+        asked.raw_query()
+    );
+    relay::pass_on(core, asked, &path, reason).await
+}
+
+async fn protocols(core: &Arc<Core>, at: &At) -> Result<Reply, ReadError> {
+    let (current, next, votes) = core.ask_protocols(at).await?;
+    let grade: Assurance = core.grade_of_votes(votes).min(core.grade_of_place(at));
+    let json = format!("{{\"protocol\":\"{current}\",\"next_protocol\":\"{next}\"}}");
+    Ok(Reply::json(json, grade))
+}

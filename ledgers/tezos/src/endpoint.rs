@@ -1,0 +1,283 @@
+//! One node over HTTP: bounded answers, told apart in words, and the memory of
+//! what this node serves.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`answer`] | what can come back: a value, or one of the ways of not giving one |
+//! | [`capability`] | which proof calls a node serves, and in which encoding |
+//! | [`proofs`] | the proof calls, read and verified |
+//! | `transport` | requests, caps and deadlines |
+
+pub mod answer;
+pub mod capability;
+pub mod proofs;
+
+mod transport;
+
+pub use answer::{Answer, Lack, Media};
+pub use capability::{Capability, Serves};
+pub use transport::{CallError, Reply};
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use heliostat_core::Fault;
+use tokio::sync::Semaphore;
+
+use crate::defaults;
+
+/// Bounds on what one node may cost.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Establishing a connection.
+    pub connect: Duration,
+    /// One whole call.
+    pub call: Duration,
+    /// Calls in flight.
+    pub in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: defaults::CONNECT,
+            call: defaults::CALL,
+            in_flight: defaults::IN_FLIGHT,
+        }
+    }
+}
+
+/// The address cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("endpoint {uri} cannot be used: {why}; write http://HOST:PORT or https://HOST")]
+pub struct BadAddress {
+    /// The address without credentials.
+    pub uri: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// What a node has cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests sent.
+    pub requests: u64,
+    /// Bytes of answers' bodies.
+    pub bytes: u64,
+}
+
+/// One node.
+pub struct Endpoint {
+    name: String,
+    base: reqwest::Url,
+    client: reqwest::Client,
+    limits: Limits,
+    in_flight: Semaphore,
+    memory: Mutex<Memory>,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What is remembered of a node.
+#[derive(Default)]
+struct Memory {
+    capability: Capability,
+    /// Running mean of the time to a whole short answer, in seconds.
+    latency: Option<f64>,
+    /// The chain it said it is on, once that was found right.
+    chain: Option<String>,
+}
+
+impl Endpoint {
+    /// The node at `uri`: http or https, with an optional path, without query
+    /// or fragment. Credentials in it are sent as HTTP Basic and never shown.
+    pub fn new(uri: &str, limits: Limits) -> Result<Self, BadAddress> {
+        let bad = |uri: &str, why: &str| BadAddress {
+            uri: uri.to_owned(),
+            why: why.to_owned(),
+        };
+        let hidden = "(address not shown, it may hold secrets)";
+        let mut base: reqwest::Url = uri.parse().map_err(|_| bad(hidden, "it is no URL"))?;
+        let name = match base.host_str() {
+            Some(_) => shown(&base),
+            None => hidden.to_owned(),
+        };
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(bad(&name, "only http and https are supported"));
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(bad(&name, "query and fragment are not allowed"));
+        }
+        let path = base.path().trim_end_matches('/').to_owned();
+        base.set_path(&path);
+        let client = transport::client(&limits).map_err(|why| bad(&name, &why))?;
+        Ok(Self {
+            name,
+            base,
+            client,
+            in_flight: Semaphore::new(limits.in_flight),
+            limits,
+            memory: Mutex::default(),
+            requests: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        })
+    }
+
+    /// The address without credentials.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it serves, as far as it is known.
+    pub fn capability(&self) -> Capability {
+        self.memory().capability.clone()
+    }
+
+    /// What it has cost so far.
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            requests: self.requests.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Its usual time to answer.
+    pub fn latency(&self) -> Option<Duration> {
+        self.memory().latency.map(Duration::from_secs_f64)
+    }
+
+    /// How long to wait for it before another one is asked as well.
+    pub fn patience(&self) -> Duration {
+        match self.latency() {
+            None => defaults::HEDGE_FIRST,
+            Some(usual) => usual
+                .mul_f64(defaults::HEDGE_FACTOR)
+                .clamp(defaults::HEDGE_LEAST, defaults::HEDGE_MOST),
+        }
+    }
+
+    /// A short JSON answer.
+    pub async fn get_json(&self, path: &str, cap: usize) -> Result<Answer, Fault> {
+        let reply = self.call(path, Media::Json, cap).await;
+        match reply {
+            Ok(reply) => Ok(Answer::of(reply)),
+            Err(CallError::Fault(fault)) => Err(fault),
+            Err(CallError::TooLarge(cap)) => Ok(Answer::Lack(Lack::TooLarge(cap))),
+        }
+    }
+
+    /// A GET within the usual deadline, timed.
+    pub(crate) async fn call(
+        &self,
+        path: &str,
+        accept: Media,
+        cap: usize,
+    ) -> Result<Reply, CallError> {
+        let begun = tokio::time::Instant::now();
+        let result = transport::get(self, path, accept, cap).await;
+        if result.is_ok() {
+            self.observe(begun.elapsed());
+        }
+        result
+    }
+
+    /// Passes a client's request on, whatever its method.
+    pub async fn relay(
+        &self,
+        method: http::Method,
+        path: &str,
+        headers: &http::HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, CallError> {
+        transport::relay(self, method, path, headers, body).await
+    }
+
+    /// Opens a stream of lines, such as `monitor/heads`.
+    pub async fn open(
+        &self,
+        path: &str,
+        headers: Option<&http::HeaderMap>,
+    ) -> Result<reqwest::Response, Fault> {
+        transport::open(self, path, headers).await
+    }
+
+    /// The chain it is on, once that was found right.
+    pub(crate) fn chain(&self) -> Option<String> {
+        self.memory().chain.clone()
+    }
+
+    /// Remembers that it is on the right chain.
+    pub(crate) fn set_chain(&self, chain: String) {
+        self.memory().chain = Some(chain);
+    }
+
+    fn observe(&self, took: Duration) {
+        let new = took.as_secs_f64();
+        let mut memory = self.memory();
+        memory.latency = Some(match memory.latency {
+            None => new,
+            Some(old) => old + defaults::LATENCY_WEIGHT * (new - old),
+        });
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, requests: u64, bytes: usize) {
+        self.requests.fetch_add(requests, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// An address without credentials, and without the slash a bare host gets.
+fn shown(url: &reqwest::Url) -> String {
+    let mut url = url.clone();
+    // Fails only for addresses that cannot have credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_never_shown() {
+        let endpoint =
+            Endpoint::new("http://user:secret@node.example:8732/", Limits::default()).unwrap();
+        assert_eq!(endpoint.name(), "http://node.example:8732");
+        for bad in [
+            "ftp://user:secret@x",
+            "http://user:secret@x/?q=1",
+            "user:secret",
+        ] {
+            let error = Endpoint::new(bad, Limits::default()).err().unwrap();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn patience_follows_the_usual_time_within_bounds() {
+        let endpoint = Endpoint::new("http://localhost:1", Limits::default()).unwrap();
+        assert_eq!(endpoint.patience(), defaults::HEDGE_FIRST);
+        endpoint.observe(Duration::from_millis(1));
+        assert_eq!(endpoint.patience(), defaults::HEDGE_LEAST);
+        for _ in 0..100 {
+            endpoint.observe(Duration::from_millis(100));
+        }
+        let patience = endpoint.patience();
+        assert!(Duration::from_millis(150) < patience && patience < Duration::from_millis(201));
+        for _ in 0..100 {
+            endpoint.observe(Duration::from_secs(60));
+        }
+        assert_eq!(endpoint.patience(), defaults::HEDGE_MOST);
+    }
+}

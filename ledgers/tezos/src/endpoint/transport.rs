@@ -1,0 +1,198 @@
+//! Requests to a node, with a cap on what comes back and a deadline for the
+//! whole of it.
+
+use std::error::Error as StdError;
+
+use bytes::{Bytes, BytesMut};
+use heliostat_core::Fault;
+use http::{HeaderMap, HeaderValue, Method, header};
+use tokio::time::timeout;
+
+use super::{Endpoint, Limits, Media};
+use crate::defaults;
+
+/// A whole answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The `Content-Type` as sent.
+    pub content_type: Option<HeaderValue>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum CallError {
+    /// No usable answer, in words.
+    Fault(Fault),
+    /// The answer exceeds this cap in bytes, and was not read on.
+    TooLarge(usize),
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Fault(fault) => fault,
+            CallError::TooLarge(cap) => {
+                Self::Unreachable(format!("the answer exceeds {cap} bytes"))
+            }
+        }
+    }
+}
+
+pub(super) fn client(limits: &Limits) -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .connect_timeout(limits.connect)
+        .tcp_nodelay(true)
+        .pool_idle_timeout(defaults::POOL_IDLE)
+        .pool_max_idle_per_host(defaults::POOL_CONNECTIONS)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| innermost(&error.without_url()))
+}
+
+/// The address of a path below the node's own. `path` begins with a slash.
+fn url(endpoint: &Endpoint, path: &str) -> Result<reqwest::Url, Fault> {
+    let base = endpoint.base.as_str().trim_end_matches('/');
+    let whole = format!("{base}{path}");
+    whole
+        .parse()
+        .map_err(|_| Fault::Unreachable("the path cannot be sent".to_owned()))
+}
+
+pub(super) async fn get(
+    endpoint: &Endpoint,
+    path: &str,
+    accept: Media,
+    cap: usize,
+) -> Result<Reply, CallError> {
+    let request = endpoint
+        .client
+        .get(url(endpoint, path).map_err(CallError::Fault)?)
+        .header(header::ACCEPT, accept.accepts());
+    within(endpoint, endpoint.limits.call, send(endpoint, request, cap)).await
+}
+
+pub(super) async fn relay(
+    endpoint: &Endpoint,
+    method: Method,
+    path: &str,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Reply, CallError> {
+    let url = url(endpoint, path).map_err(CallError::Fault)?;
+    let mut request = endpoint.client.request(method, url);
+    for name in [header::ACCEPT, header::CONTENT_TYPE] {
+        if let Some(value) = headers.get(&name) {
+            request = request.header(name, value);
+        }
+    }
+    if !body.is_empty() {
+        request = request.body(body);
+    }
+    let send = send(endpoint, request, defaults::RELAY_BYTES);
+    within(endpoint, defaults::RELAY_CALL, send).await
+}
+
+/// Opens a stream; its head must come within the usual deadline.
+pub(super) async fn open(
+    endpoint: &Endpoint,
+    path: &str,
+    headers: Option<&HeaderMap>,
+) -> Result<reqwest::Response, Fault> {
+    let accept = headers.and_then(|headers| headers.get(header::ACCEPT));
+    let json = HeaderValue::from_static("application/json");
+    let request = endpoint
+        .client
+        .get(url(endpoint, path)?)
+        .header(header::ACCEPT, accept.unwrap_or(&json));
+    endpoint.count(1, 0);
+    let opened = async { request.send().await.map_err(trouble) };
+    match within(endpoint, endpoint.limits.call, opened).await {
+        Ok(response) => Ok(response),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn within<T>(
+    endpoint: &Endpoint,
+    limit: std::time::Duration,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let permitted = async {
+        // The semaphore is never closed.
+        let _permit = endpoint.in_flight.acquire().await.ok();
+        call.await
+    };
+    let late = || {
+        let seconds = limit.as_secs_f64();
+        Err(CallError::Fault(Fault::Unreachable(format!(
+            "no whole answer within {seconds} s"
+        ))))
+    };
+    timeout(limit, permitted).await.unwrap_or_else(|_| late())
+}
+
+async fn send(
+    endpoint: &Endpoint,
+    request: reqwest::RequestBuilder,
+    cap: usize,
+) -> Result<Reply, CallError> {
+    endpoint.count(1, 0);
+    let mut response = request.send().await.map_err(trouble)?;
+    let announced = response.content_length().unwrap_or(0);
+    if usize::try_from(announced).map_or(true, |announced| announced > cap) {
+        return Err(CallError::TooLarge(cap));
+    }
+    let status = response.status().as_u16();
+    let content_type = response.headers().get(header::CONTENT_TYPE).cloned();
+    // Most answers come in one piece, which is then not copied.
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(piece) = response.chunk().await.map_err(trouble)? {
+        endpoint.count(0, piece.len());
+        if first.len() + rest.len() + piece.len() > cap {
+            return Err(CallError::TooLarge(cap));
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = piece;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.extend_from_slice(&std::mem::take(&mut first));
+        }
+        rest.extend_from_slice(&piece);
+    }
+    let body = if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    };
+    Ok(Reply {
+        status,
+        content_type,
+        body,
+    })
+}
+
+fn trouble(error: reqwest::Error) -> CallError {
+    let error = error.without_url();
+    let words = innermost(&error);
+    CallError::Fault(Fault::Unreachable(match error.is_connect() {
+        true => format!("no connection: {words}"),
+        false => format!("the connection failed: {words}"),
+    }))
+}
+
+/// The words of the error at the bottom of a chain: those above it only say
+/// that something below failed.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut lowest = error;
+    while let Some(source) = lowest.source() {
+        lowest = source;
+    }
+    lowest.to_string()
+}

@@ -1,0 +1,245 @@
+//! The light core: one block a request, one root a block, one proof a key.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`settings`] | what an operator can set |
+//! | [`status`] | what an operator sees |
+//! | [`pin`] | the votes on a block's root |
+//! | [`block`] | what is verified of a block's state |
+//! | [`read`] | reading keys: grouping, waiting for each other |
+//! | `fetch` | one proof: hedged, accepted only against the pinned root |
+//! | `resolve` | which block a request is pinned to |
+//! | `ask` | short questions to one endpoint or to all |
+//! | `grade` | how good an answer is |
+
+pub mod block;
+pub mod pin;
+pub mod read;
+pub mod settings;
+pub mod status;
+
+mod ask;
+mod fetch;
+mod grade;
+pub(crate) mod resolve;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures::future::join_all;
+use heliostat_core::{Evidence, Fault};
+use heliostat_node::{Findings, Role, Upstreams};
+use heliostat_tezos_context::Key;
+use heliostat_tezos_verifier::{ChainId, ProtocolHash};
+use tokio::sync::OnceCell;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+pub use read::Found;
+pub use settings::{Checkpoint, HeadPolicy, Mode, Settings};
+pub use status::{EndpointStatus, HeadStatus, Status};
+
+use crate::{
+    api, consensus, defaults,
+    endpoint::{BadAddress, Endpoint},
+    headers::{Headers, finality, follow},
+    light::block::Blocks,
+};
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An endpoint's address.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// No endpoint.
+    #[error("no endpoint is configured; name at least one (two in light mode)")]
+    NoEndpoint,
+    /// The share that must agree.
+    #[error(
+        "min_agreement value must be within 0 (exclusive) and 1 (inclusive) but you provided {0:.6}"
+    )]
+    MinAgreement(f64),
+    /// A name in the minimum grades that no method has.
+    #[error("minimum: there is no method {name:?}; known ones: {known}")]
+    UnknownMethod {
+        /// The name.
+        name: String,
+        /// All there are.
+        known: String,
+    },
+}
+
+/// A light node of one Tezos chain.
+#[derive(Clone)]
+pub struct Light {
+    pub(crate) core: Arc<Core>,
+}
+
+/// What all parts share.
+pub(crate) struct Core {
+    pub settings: Settings,
+    pub upstreams: Arc<Upstreams<Endpoint>>,
+    pub blocks: Blocks,
+    pub headers: Headers,
+    /// How many endpoints must agree.
+    pub needed: usize,
+    /// The chain's id as enough endpoints gave it, and how many did.
+    pub chain_id: OnceCell<(ChainId, usize)>,
+    /// The protocol of the states whose header has this `proto`.
+    pub protocols: Mutex<HashMap<u8, (ProtocolHash, usize)>>,
+    /// Accounts too large to be read as a whole.
+    large: Mutex<HashSet<Key>>,
+    /// Questions that outlive the request they were asked for.
+    tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+    following: AtomicBool,
+    /// Heads are asked for once for everybody who waits for them.
+    pub refreshing: tokio::sync::Mutex<()>,
+    pub heads_served: Arc<tokio::sync::Semaphore>,
+}
+
+impl Light {
+    /// A light node over these endpoints. Nothing is asked yet.
+    pub fn start(settings: Settings, findings: Findings) -> Result<Self, StartError> {
+        if settings.endpoints.is_empty() {
+            return Err(StartError::NoEndpoint);
+        }
+        if !(settings.min_agreement > 0.0 && settings.min_agreement <= 1.0) {
+            return Err(StartError::MinAgreement(settings.min_agreement));
+        }
+        api::methods::check(&settings.minimum)?;
+        let mut upstreams = Vec::new();
+        for uri in &settings.endpoints {
+            let endpoint = Endpoint::new(uri, settings.limits.clone())?;
+            upstreams.push((endpoint.name().to_owned(), Role::Follow, endpoint));
+        }
+        let n = upstreams.len();
+        let needed = consensus::needed(settings.min_agreement, n);
+        Ok(Self {
+            core: Arc::new(Core {
+                settings,
+                upstreams: Arc::new(Upstreams::new(upstreams).with_findings(findings)),
+                blocks: Blocks::new(n, needed),
+                headers: Headers::new(n, needed),
+                needed,
+                chain_id: OnceCell::new(),
+                protocols: Mutex::default(),
+                large: Mutex::default(),
+                tasks: Mutex::default(),
+                following: AtomicBool::new(false),
+                refreshing: tokio::sync::Mutex::default(),
+                heads_served: Arc::new(tokio::sync::Semaphore::new(defaults::MONITOR_CLIENTS)),
+            }),
+        })
+    }
+
+    /// The node's REST interface.
+    pub fn router(&self) -> axum::Router {
+        api::router(Arc::clone(&self.core))
+    }
+
+    /// The chain as the endpoints name it.
+    pub fn chain(&self) -> &str {
+        &self.core.settings.chain
+    }
+
+    /// The endpoints, with what is known of each and what was found out.
+    pub fn upstreams(&self) -> &Arc<Upstreams<Endpoint>> {
+        &self.core.upstreams
+    }
+
+    /// What an operator sees.
+    pub fn status(&self) -> Status {
+        status::of(&self.core)
+    }
+
+    /// Asks every endpoint for its head once.
+    pub async fn refresh(&self) {
+        self.core.refresh_heads().await;
+    }
+
+    /// Follows the heads of all endpoints, and finality where it is on, until
+    /// `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        self.core.following.store(true, Ordering::Relaxed);
+        let all = 0..self.core.n();
+        let follow = join_all(all.map(|at| follow::follow(&self.core, at)));
+        let work = async { tokio::join!(follow, finality::run(&self.core)) };
+        tokio::select! {
+            _ = work => {}
+            () = stop.cancelled() => {}
+        }
+        self.core.following.store(false, Ordering::Relaxed);
+        self.core.persist().await;
+    }
+}
+
+impl Core {
+    /// How many endpoints there are, also those that cannot be used.
+    pub fn n(&self) -> usize {
+        self.upstreams.all().len()
+    }
+
+    /// One endpoint.
+    pub fn endpoint(&self, at: usize) -> &Endpoint {
+        self.upstreams.all()[at].source()
+    }
+
+    /// Whether heads are followed in the background.
+    pub fn is_following(&self) -> bool {
+        self.following.load(Ordering::Relaxed)
+    }
+
+    /// Whether blocks can become final here.
+    pub fn finality_is_on(&self) -> bool {
+        self.settings.finality && self.settings.checkpoint.is_some()
+    }
+
+    /// Holds a proven lie against an endpoint: it is not asked again, and what
+    /// it agreed to counts for nothing.
+    pub fn convict(self: &Arc<Self>, at: usize, lie: Evidence) {
+        self.upstreams
+            .report(&self.upstreams.all()[at], &Fault::Wrong(lie));
+        self.headers.dismiss(at);
+        for state in self.blocks.all() {
+            state.dismiss(at);
+        }
+        let core = Arc::clone(self);
+        self.keep_task(AbortOnDropHandle::new(tokio::spawn(async move {
+            core.persist().await;
+        })));
+    }
+
+    /// Makes findings durable.
+    pub async fn persist(&self) {
+        if let Err(error) = self.upstreams.persist().await {
+            tracing::debug!(%error, "findings not stored yet");
+        }
+    }
+
+    /// Keeps a task until it has ended.
+    pub fn keep_task(&self, task: AbortOnDropHandle<()>) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    /// Remembers an account as too large to be read as a whole.
+    pub fn remember_large(&self, key: &Key) {
+        let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        if large.len() >= defaults::LARGE_ACCOUNTS {
+            large.clear();
+        }
+        large.insert(key.clone());
+    }
+
+    /// Whether a key is known to be too large to be read as a whole.
+    pub fn is_large(&self, key: &Key) -> bool {
+        let large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        large.contains(key)
+    }
+}
