@@ -154,6 +154,7 @@ impl DoorConfig {
             },
             drain: Duration::from_secs(self.drain_seconds),
             max_connections: self.max_connections,
+            ..heliostat_door::Options::default()
         }
     }
 }

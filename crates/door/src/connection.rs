@@ -1,127 +1,261 @@
 //! One connection, from its first byte to its end.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `watch` | what it waits for, and the sweep that cuts it |
+//! | `frames` | where it is within HTTP/2's frames |
+//! | `guarded` | its socket |
+//! | `body` | its bodies |
 
 use std::{
     convert::Infallible,
+    fmt,
+    net::SocketAddr,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 use axum::{body::Body, response::Response};
-use hyper::{Request, body::Incoming};
+use hyper::Request;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
-    service::TowerToHyperService,
 };
-use tokio::{net::TcpStream, time};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::task_tracker::TaskTrackerToken,
+};
 use tower::Service;
 
-use crate::defaults;
+use crate::{
+    counts::{Counters, Counts, Cut, Refused},
+    defaults,
+    gate::Gate,
+    house::House,
+    identity::{Certificate, Peer},
+    limits::{Limits, addresses::Place, memory::Account},
+    refusal::Refusal,
+};
 
-/// HTTP/1.1 and HTTP/2 with the limits of [`defaults`].
-pub(crate) fn http() -> auto::Builder<TokioExecutor> {
+pub(crate) mod body;
+mod frames;
+mod guarded;
+pub(crate) mod watch;
+
+use body::RequestBody;
+use guarded::{Guarded, Socket};
+use watch::Watch;
+
+/// HTTP/1.1 and HTTP/2 within the limits.
+pub(crate) fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(defaults::HEADER_TIMEOUT)
+        // It runs between requests as well; the headers' own time-out is the
+        // watch's.
+        .header_read_timeout(limits.idle_timeout)
         .max_buf_size(defaults::HTTP1_BUFFER);
     http.http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(defaults::MAX_STREAMS)
+        .max_concurrent_streams(limits.streams)
         .keep_alive_interval(defaults::KEEPALIVE_INTERVAL)
         .keep_alive_timeout(defaults::KEEPALIVE_TIMEOUT)
         .initial_stream_window_size(defaults::STREAM_WINDOW)
         .initial_connection_window_size(defaults::CONNECTION_WINDOW)
         .max_send_buf_size(defaults::SEND_BUFFER)
+        .max_pending_accept_reset_streams(defaults::MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(defaults::MAX_ERROR_RESETS)
         .max_header_list_size(defaults::MAX_HEADERS);
     http
 }
 
-/// Serves one connection. On `stop` it takes no further requests and ends
-/// when those under way are answered; on `cut` it ends.
-pub(crate) async fn serve<S>(
-    http: &auto::Builder<TokioExecutor>,
-    stream: TcpStream,
-    service: TowerToHyperService<S>,
-    stop: &CancellationToken,
-    cut: &CancellationToken,
-) where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+/// A socket that was let in.
+pub(crate) struct Guest {
+    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
+    pub(crate) account: Arc<Account>,
+    /// Why every request is going to be refused, if it is.
+    pub(crate) unwelcome: Option<Refusal>,
+    pub(crate) held: Held,
+}
+
+/// What a connection holds until its socket is closed.
+pub(crate) struct Held {
+    pub(crate) _open: Entered,
+    pub(crate) _permit: OwnedSemaphorePermit,
+    pub(crate) _courtesy: Option<OwnedSemaphorePermit>,
+    pub(crate) _place: Option<Place>,
+    pub(crate) _task: TaskTrackerToken,
+    pub(crate) _gone: DropGuard,
+}
+
+/// The two ends of a door's life.
+pub(crate) struct Ends {
+    /// No further requests; those under way are answered.
+    pub(crate) stop: CancellationToken,
+    /// Now.
+    pub(crate) cut: CancellationToken,
+    /// This connection's socket is closed.
+    pub(crate) gone: CancellationToken,
+}
+
+/// Serves one connection until it or the door ends.
+pub(crate) async fn serve<S>(house: Arc<House>, guest: Guest, service: S, ends: Ends)
+where
+    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
 {
-    // HTTP starts its own clock with the first header byte; until then only
-    // this one runs.
-    tokio::select! {
-        spoke = time::timeout(defaults::HEADER_TIMEOUT, stream.readable()) => {
-            if !matches!(spoke, Ok(Ok(()))) {
-                return;
-            }
+    let watch = Watch::new(&house.clock, &house.counters, house.options.tls.is_some());
+    house.watches.add(&watch);
+    let Guest {
+        stream,
+        address,
+        account,
+        mut unwelcome,
+        held,
+    } = guest;
+    let socket = Socket::new(stream, Arc::clone(&watch));
+    let control_frames = house.options.limits.control_frames;
+    let mut peer = Peer {
+        address,
+        certificate: None,
+    };
+    let Some(tls) = &house.options.tls else {
+        let gate = Gate::new(&house, service, peer, &watch, account, unwelcome);
+        let io = Guarded::new(socket, control_frames, Arc::clone(&watch), held);
+        return speak(&house, io, gate, &watch, &ends).await;
+    };
+    let shaking = TlsAcceptor::from(tls.config()).accept(socket);
+    let shaken = tokio::select! {
+        shaken = shaking => shaken,
+        () = watch.until_cut() => return,
+        () = ends.stop.cancelled() => return,
+    };
+    let stream = match shaken {
+        Ok(stream) => stream,
+        Err(error) => {
+            house.counters.handshake_failures.fetch_add(1, Relaxed);
+            tracing::debug!(%error, "handshake failed");
+            return;
         }
-        () = stop.cancelled() => return,
+    };
+    watch.shook_hands();
+    let shown = stream.get_ref().1.peer_certificates();
+    let shown = shown.and_then(<[_]>::first);
+    peer.certificate = shown.map(|der| Arc::new(Certificate::from_der(der)));
+    if unwelcome.is_none() && !house.knows(&peer) {
+        house.counters.refused(Refused::Identity);
+        unwelcome = Some(stranger());
     }
+    let gate = Gate::new(&house, service, peer, &watch, account, unwelcome);
+    let io = Guarded::new(stream, control_frames, Arc::clone(&watch), held);
+    speak(&house, io, gate, &watch, &ends).await;
+}
 
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        () = stop.cancelled() => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
+/// The refusal of somebody the lists do not let in.
+pub(crate) fn stranger() -> Refusal {
+    Refusal::new(
+        Refused::Identity,
+        "this identity may not enter; ask the operator to add your certificate to the list",
+    )
+}
+
+/// Speaks HTTP on a stream.
+async fn speak<S, I>(house: &House, io: I, gate: Gate<S>, watch: &Arc<Watch>, ends: &Ends)
+where
+    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let leave = gate.leave();
+    {
+        let connection = house
+            .http
+            .serve_connection_with_upgrades(TokioIo::new(io), gate);
+        let mut connection = pin!(connection);
+        let mut leaving = false;
+        let ended = loop {
             tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = cut.cancelled() => return,
+                ended = connection.as_mut() => break ended,
+                () = watch.until_cut() => return,
+                () = ends.cut.cancelled() => return watch.cut(Cut::Drain),
+                () = ends.stop.cancelled(), if !leaving => {}
+                () = leave.cancelled(), if !leaving => {}
             }
+            leaving = true;
+            connection.as_mut().graceful_shutdown();
+        };
+        if let Err(error) = ended {
+            let timed_out = error.downcast_ref::<hyper::Error>();
+            if timed_out.is_some_and(hyper::Error::is_timeout) {
+                watch.cut(Cut::Idle);
+            }
+            // Peers vanish all the time; the peer's address is not ours to
+            // log.
+            tracing::debug!(error = %error, "connection ended early");
         }
-    };
-    if let Err(error) = ended {
-        // Peers vanish all the time; the peer's address is not ours to log.
-        tracing::debug!(error = %error, "connection ended early");
+    }
+    if watch.upgraded.load(Relaxed) {
+        tokio::select! {
+            () = ends.gone.cancelled() => {}
+            () = ends.cut.cancelled() => watch.cut(Cut::Drain),
+        }
     }
 }
 
-/// How many connections a door has; clones count the same door.
-#[derive(Clone, Debug, Default)]
-pub struct Connections(Arc<Counts>);
+/// How many connections a door has, and what became of them; clones count the
+/// same door.
+#[derive(Clone)]
+pub struct Connections(Arc<House>);
 
-#[derive(Debug, Default)]
-struct Counts {
-    accepted: AtomicU64,
-    closed: AtomicU64,
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connections").field(&self.counts()).finish()
+    }
 }
 
 impl Connections {
+    pub(crate) fn new(house: &Arc<House>) -> Self {
+        Self(Arc::clone(house))
+    }
+
     /// How many are open now.
     pub fn open(&self) -> u64 {
-        // Closed first: a connection that opens in between must not make the
-        // difference negative.
-        let closed = self.0.closed.load(Ordering::Acquire);
-        self.accepted().saturating_sub(closed)
+        self.0.counters.snapshot().open
     }
 
     /// How many were accepted since the door opened.
     pub fn accepted(&self) -> u64 {
-        self.0.accepted.load(Ordering::Acquire)
+        self.0.counters.accepted.load(Relaxed)
     }
 
-    /// Counts one connection for as long as the result lives.
-    pub(crate) fn enter(&self) -> Entered {
-        self.0.accepted.fetch_add(1, Ordering::AcqRel);
-        Entered(Arc::clone(&self.0))
+    /// Everything that is counted.
+    pub fn counts(&self) -> Counts {
+        self.0.counts()
     }
 }
 
 /// One counted connection.
-pub(crate) struct Entered(Arc<Counts>);
+pub(crate) struct Entered(Arc<Counters>);
+
+impl Entered {
+    /// Counts one connection for as long as the result lives.
+    pub(crate) fn new(counters: &Arc<Counters>) -> Self {
+        counters.accepted.fetch_add(1, Relaxed);
+        Self(Arc::clone(counters))
+    }
+}
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.0.closed.fetch_add(1, Ordering::AcqRel);
+        self.0.closed.fetch_add(1, Relaxed);
     }
 }

@@ -1,6 +1,6 @@
 //! Why a door could not be opened, in words an operator can act on.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
@@ -15,9 +15,35 @@ pub enum DoorError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An entry of a list of networks makes no sense.
+    #[error("{given:?} is no network; write 192.0.2.0/24, 2001:db8::/32 or a single address")]
+    Network {
+        /// What was given.
+        given: String,
+    },
+    /// A certificate, key, CA or list file cannot be used.
+    #[error("cannot use {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with a hint.
+        reason: String,
+    },
+    /// No certificate could be made.
+    #[error("cannot make a certificate: {reason}")]
+    SelfSigned {
+        /// Why.
+        reason: String,
+    },
+    /// A setting for tokens makes no sense.
+    #[error("cannot check tokens: {reason}")]
+    Tokens {
+        /// What is wrong, with a hint.
+        reason: String,
+    },
     /// Plaintext beyond loopback without the operator's word.
     #[error(
-        "cannot listen on {given}: it can be reached from other machines, and connections would not be encrypted; listen on 127.0.0.1 behind a proxy that ends TLS, or accept it with --no-tls-very-insecure"
+        "cannot listen on {given}: it can be reached from other machines, and connections would not be encrypted; give a certificate and key, listen on 127.0.0.1 behind a proxy that ends TLS, or accept it with --no-tls-very-insecure"
     )]
     Plaintext {
         /// What was given.

@@ -1,0 +1,289 @@
+//! Where the peer is within what it sends: between two HTTP/2 frames, or in
+//! the middle of something it has to finish. And how many frames it sends
+//! that do no work.
+//!
+//! This looks at frame headers only (RFC 9113, section 4.1) and leaves what
+//! they mean to HTTP. Without it a peer could hold a connection with half a
+//! frame, or keep it busy with frames that cost it nothing: HTTP/2 libraries
+//! bound what such frames cost in memory, not how many come.
+
+use crate::defaults;
+
+/// What an HTTP/2 client sends first (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Length (3 bytes), type, flags, stream (4 bytes).
+const HEADER: usize = 9;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const CONTINUATION: u8 = 9;
+const WINDOW_UPDATE: u8 = 8;
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
+
+/// What a control frame costs; a WINDOW_UPDATE costs one, because clients that
+/// read small answers send two for each.
+const CONTROL: i64 = 8;
+
+/// Where the peer is after some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing is begun.
+    Between,
+    /// The peer has to send the rest of something.
+    Within,
+    /// HTTP/1: whether something is begun, only HTTP knows.
+    Http1,
+    /// More than it is owed.
+    Flood,
+}
+
+/// The state of one connection's incoming bytes.
+#[derive(Debug)]
+pub(crate) enum Speech {
+    /// So many bytes look like HTTP/2's first.
+    Unknown(usize),
+    /// Anything that is not HTTP/2.
+    Http1,
+    /// HTTP/2, after its preface.
+    Http2(Frames),
+}
+
+impl Speech {
+    pub(crate) fn new() -> Self {
+        Self::Unknown(0)
+    }
+
+    /// Takes the next bytes. `credit` earns control frames: see
+    /// [`Frames::earn`].
+    pub(crate) fn hear(&mut self, mut bytes: &[u8], allowance: &Allowance) -> Heard {
+        if let Self::Unknown(matched) = self {
+            let rest = &PREFACE[*matched..];
+            let length = rest.len().min(bytes.len());
+            if rest[..length] != bytes[..length] {
+                *self = Self::Http1;
+                return Heard::Http1;
+            }
+            *matched += length;
+            if *matched < PREFACE.len() {
+                return Heard::Within;
+            }
+            bytes = &bytes[length..];
+            *self = Self::Http2(Frames::new(allowance));
+        }
+        match self {
+            Self::Http2(frames) => frames.hear(bytes, allowance),
+            _ => Heard::Http1,
+        }
+    }
+}
+
+/// What a peer is owed, as of now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    /// Control frames ahead.
+    pub(crate) ahead: u32,
+    /// Milliseconds of the door's clock.
+    pub(crate) now: u64,
+    /// Bytes written to the peer so far.
+    pub(crate) written: u64,
+}
+
+/// HTTP/2's frames, as far as they have come.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    header: [u8; HEADER],
+    have: usize,
+    payload_left: usize,
+    payload_is_data: bool,
+    /// A header block is open, with so many CONTINUATIONs.
+    block: Option<u32>,
+    /// The first frame (SETTINGS) has come.
+    started: bool,
+    credit: i64,
+    at: u64,
+    written: u64,
+}
+
+impl Frames {
+    fn new(allowance: &Allowance) -> Self {
+        Self {
+            header: [0; HEADER],
+            have: 0,
+            payload_left: 0,
+            payload_is_data: false,
+            block: None,
+            started: false,
+            credit: full(allowance),
+            at: allowance.now,
+            written: allowance.written,
+        }
+    }
+
+    fn hear(&mut self, mut bytes: &[u8], allowance: &Allowance) -> Heard {
+        self.earn(allowance);
+        while !bytes.is_empty() {
+            if self.payload_left > 0 {
+                let length = self.payload_left.min(bytes.len());
+                self.payload_left -= length;
+                bytes = &bytes[length..];
+                continue;
+            }
+            let length = (HEADER - self.have).min(bytes.len());
+            self.header[self.have..self.have + length].copy_from_slice(&bytes[..length]);
+            self.have += length;
+            bytes = &bytes[length..];
+            if self.have == HEADER && !self.frame() {
+                return Heard::Flood;
+            }
+        }
+        let within_payload = self.payload_left > 0 && !self.payload_is_data;
+        match !self.started || self.have > 0 || within_payload || self.block.is_some() {
+            true => Heard::Within,
+            false => Heard::Between,
+        }
+    }
+
+    /// Takes a complete frame header; false if it is one too many.
+    fn frame(&mut self) -> bool {
+        let [a, b, c, kind, flags, ..] = self.header;
+        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        self.have = 0;
+        self.payload_left = length;
+        self.payload_is_data = kind == DATA;
+        let first = !std::mem::replace(&mut self.started, true);
+        match kind {
+            HEADERS => self.block = (flags & END_HEADERS == 0).then_some(0),
+            CONTINUATION => {
+                let count = self.block.unwrap_or(0) + 1;
+                self.block = (flags & END_HEADERS == 0).then_some(count);
+                return count <= defaults::MAX_CONTINUATIONS;
+            }
+            DATA if length > 0 || flags & END_STREAM != 0 => {}
+            WINDOW_UPDATE => self.credit -= 1,
+            _ if first => {}
+            _ => self.credit -= CONTROL,
+        }
+        self.credit >= 0
+    }
+
+    /// Time and bytes of answer give credit, up to what a new connection has.
+    fn earn(&mut self, allowance: &Allowance) {
+        let passed = allowance.now.saturating_sub(self.at);
+        let written = allowance.written.saturating_sub(self.written);
+        self.at = allowance.now;
+        let per_second = i64::from(defaults::CONTROL_FRAMES_PER_SECOND) * CONTROL;
+        let per_frame = u64::from(defaults::BYTES_PER_CONTROL_FRAME) / CONTROL as u64;
+        // What does not make a whole credit yet is kept for the next time.
+        let by_bytes = written / per_frame;
+        self.written += by_bytes * per_frame;
+        let by_time = i64::try_from(passed).unwrap_or(i64::MAX / per_second);
+        let by_time = by_time.saturating_mul(per_second) / 1_000;
+        let by_bytes = i64::try_from(by_bytes).unwrap_or(i64::MAX);
+        let earned = by_time.saturating_add(by_bytes);
+        self.credit = self.credit.saturating_add(earned).min(full(allowance));
+    }
+}
+
+fn full(allowance: &Allowance) -> i64 {
+    i64::from(allowance.ahead) * CONTROL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Allowance = Allowance {
+        ahead: 10,
+        now: 1,
+        written: 0,
+    };
+
+    fn frame(kind: u8, flags: u8, length: usize) -> Vec<u8> {
+        let [.., a, b, c] = (length as u32).to_be_bytes();
+        let mut frame = vec![a, b, c, kind, flags, 0, 0, 0, 1];
+        frame.resize(HEADER + length, 0);
+        frame
+    }
+
+    fn started() -> Speech {
+        let mut speech = Speech::new();
+        let mut first = PREFACE.to_vec();
+        first.extend(frame(4, 0, 12));
+        assert_eq!(speech.hear(&first, &NOW), Heard::Between);
+        speech
+    }
+
+    #[test]
+    fn the_preface_and_the_first_frame_are_owed_byte_by_byte() {
+        let mut bytes = PREFACE.to_vec();
+        bytes.extend(frame(4, 0, 6));
+        let mut speech = Speech::new();
+        let (last, rest) = bytes.split_last().expect("not empty");
+        for byte in rest {
+            assert_eq!(speech.hear(&[*byte], &NOW), Heard::Within);
+        }
+        assert_eq!(speech.hear(&[*last], &NOW), Heard::Between);
+    }
+
+    #[test]
+    fn anything_else_is_http1() {
+        assert_eq!(Speech::new().hear(b"GET / HTTP/1.1", &NOW), Heard::Http1);
+        let mut speech = Speech::new();
+        assert_eq!(speech.hear(b"PRI * ", &NOW), Heard::Within);
+        assert_eq!(speech.hear(b"HTTP/1", &NOW), Heard::Http1);
+    }
+
+    #[test]
+    fn an_open_header_block_is_owed_and_half_a_data_frame_is_not() {
+        let mut speech = started();
+        assert_eq!(speech.hear(&frame(HEADERS, 0, 5), &NOW), Heard::Within);
+        let end = frame(CONTINUATION, END_HEADERS, 5);
+        assert_eq!(speech.hear(&end, &NOW), Heard::Between);
+        assert_eq!(speech.hear(&frame(DATA, 0, 5)[..11], &NOW), Heard::Between);
+    }
+
+    #[test]
+    fn control_frames_are_counted_to_the_limit() {
+        for kind in [2, 3, 4, 6, 7, 77] {
+            let mut speech = started();
+            for _ in 0..10 {
+                assert_eq!(speech.hear(&frame(kind, 0, 4), &NOW), Heard::Between);
+            }
+            assert_eq!(speech.hear(&frame(kind, 0, 4), &NOW), Heard::Flood);
+        }
+    }
+
+    #[test]
+    fn time_and_answers_earn_control_frames() {
+        let mut speech = started();
+        for _ in 0..10 {
+            speech.hear(&frame(6, 0, 8), &NOW);
+        }
+        let later = Allowance { now: 11, ..NOW };
+        assert_eq!(speech.hear(&frame(6, 0, 8), &later), Heard::Between);
+        assert_eq!(speech.hear(&frame(6, 0, 8), &later), Heard::Flood);
+        let mut speech = started();
+        for _ in 0..10 {
+            speech.hear(&frame(6, 0, 8), &NOW);
+        }
+        let answered = Allowance {
+            written: u64::from(defaults::BYTES_PER_CONTROL_FRAME),
+            ..NOW
+        };
+        assert_eq!(speech.hear(&frame(6, 0, 8), &answered), Heard::Between);
+        assert_eq!(speech.hear(&frame(6, 0, 8), &answered), Heard::Flood);
+    }
+
+    #[test]
+    fn a_header_block_has_a_bounded_number_of_parts() {
+        let mut speech = started();
+        speech.hear(&frame(HEADERS, 0, 1), &NOW);
+        for _ in 0..defaults::MAX_CONTINUATIONS {
+            let part = frame(CONTINUATION, 0, 1);
+            assert_eq!(speech.hear(&part, &NOW), Heard::Within);
+        }
+        let part = frame(CONTINUATION, END_HEADERS, 1);
+        assert_eq!(speech.hear(&part, &NOW), Heard::Flood);
+    }
+}

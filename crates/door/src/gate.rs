@@ -1,0 +1,326 @@
+//! Every request passes here before it reaches a service.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{body::Body, response::Response};
+use http::{Request, StatusCode, header};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt, util::Oneshot};
+
+use crate::{
+    connection::{
+        body::{Answer, RequestBody, UnderWay},
+        stranger,
+        watch::{Exchange, Watch},
+    },
+    counts::Refused,
+    house::House,
+    identity::Peer,
+    limits::memory::Account,
+    refusal::Refusal,
+    token::Tokens,
+};
+
+/// The service of one connection.
+pub(crate) struct Gate<S> {
+    common: Arc<Common>,
+    service: S,
+}
+
+/// What all requests of a connection share.
+struct Common {
+    house: Arc<House>,
+    peer: Peer,
+    /// The limits per address do not hold for it.
+    exempt: bool,
+    watch: Arc<Watch>,
+    account: Arc<Account>,
+    unwelcome: Option<Refusal>,
+    /// The lists of identities it was last looked up in.
+    generation: AtomicU64,
+    known: AtomicBool,
+    leave: CancellationToken,
+}
+
+impl<S> Gate<S> {
+    pub(crate) fn new(
+        house: &Arc<House>,
+        service: S,
+        peer: Peer,
+        watch: &Arc<Watch>,
+        account: Arc<Account>,
+        unwelcome: Option<Refusal>,
+    ) -> Self {
+        let lists = house.options.identities.as_ref();
+        let generation = lists.map_or(0, crate::Identities::generation);
+        let common = Common {
+            exempt: house.is_exempt(peer.address.ip()),
+            house: Arc::clone(house),
+            known: AtomicBool::new(house.knows(&peer)),
+            peer,
+            watch: Arc::clone(watch),
+            account,
+            unwelcome,
+            generation: AtomicU64::new(generation),
+            leave: CancellationToken::new(),
+        };
+        Self {
+            common: Arc::new(common),
+            service,
+        }
+    }
+
+    /// Cancelled when the connection should take no further requests.
+    pub(crate) fn leave(&self) -> CancellationToken {
+        self.common.leave.clone()
+    }
+}
+
+impl Common {
+    /// Everything that can be said of a request at once.
+    fn admit(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
+        let house = &self.house;
+        if let Some(refusal) = &self.unwelcome {
+            self.leave.cancel();
+            return Err(refusal.clone());
+        }
+        if !self.still_known() {
+            self.leave.cancel();
+            return Err(stranger());
+        }
+        if !self.exempt {
+            house.address_rate(self.peer.address.ip())?;
+        }
+        if let Some(certificate) = &self.peer.certificate {
+            house.identity_rate(&certificate.key())?;
+        }
+        if !house.options.memory.has_room() {
+            return Err(Refusal::new(
+                Refused::Memory,
+                "the node has no memory left for further requests; try again later",
+            )
+            .after(std::time::Duration::from_secs(1)));
+        }
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > house.options.limits.max_request) {
+            return Err(self.too_large());
+        }
+        Ok(())
+    }
+
+    /// The lists may have changed since the last request.
+    fn still_known(&self) -> bool {
+        let Some(lists) = &self.house.options.identities else {
+            return true;
+        };
+        let generation = lists.generation();
+        if self.generation.swap(generation, Relaxed) != generation {
+            let known = self.house.knows(&self.peer);
+            self.known.store(known, Relaxed);
+        }
+        self.known.load(Relaxed)
+    }
+
+    fn too_large(&self) -> Refusal {
+        let limit = self.house.options.limits.max_request;
+        Refusal::new(
+            Refused::Size,
+            format!("the request is larger than {limit} bytes; send less at a time"),
+        )
+    }
+
+    /// A refusal in the words of who asked, counted; one of the whole
+    /// connection was counted when that was refused.
+    fn refuse(&self, refusal: &Refusal, asked: &http::HeaderMap) -> Response<Body> {
+        if self.unwelcome.is_none() {
+            self.house.counters.refused(refusal.reason);
+        }
+        refusal.response(asked)
+    }
+
+    /// Looks at the request's token and puts its identity into the request.
+    async fn identify<B>(&self, tokens: &Tokens, request: &mut Request<B>) -> Result<(), Refusal> {
+        let method = method(request);
+        if tokens.is_open(&method) {
+            return Ok(());
+        }
+        let identity = tokens.authorize(bearer(request.headers())?).await?;
+        self.house.identity_rate(&identity.subject)?;
+        let ledger = &self.house.options.ledger;
+        if !identity.may(ledger, &method) {
+            return Err(tokens.lacks(ledger, &method));
+        }
+        // Services have no use for it, and what they do not have they cannot
+        // log or pass on.
+        request.headers_mut().remove(header::AUTHORIZATION);
+        request.extensions_mut().insert(identity);
+        Ok(())
+    }
+}
+
+/// A gRPC request's method name, or an HTTP request's verb and path.
+fn method<B>(request: &Request<B>) -> String {
+    let path = request.uri().path();
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    match kind {
+        Some(kind) if kind.as_bytes().starts_with(b"application/grpc") => {
+            path.rsplit('/').next().unwrap_or(path).to_owned()
+        }
+        _ => format!("{} {path}", request.method()),
+    }
+}
+
+/// The token of a request that has exactly one.
+fn bearer(headers: &http::HeaderMap) -> Result<&str, Refusal> {
+    let refused = |words| Err(Refusal::new(Refused::Unauthenticated, words));
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return refused("send one token, as the header authorization: Bearer TOKEN");
+    };
+    let text = value.to_str().unwrap_or_default();
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => refused("the authorization is no bearer token; send Bearer TOKEN"),
+    }
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for Gate<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Passing<S>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Passing<S> {
+        let common = Arc::clone(&self.common);
+        let under_way = Some(UnderWay::new(&common.watch));
+        let exchange = common.watch.request();
+        let asked = grpc_only(request.headers());
+        let stage = match common.admit(&request) {
+            Err(refusal) => Stage::Refused {
+                response: Some(common.refuse(&refusal, &asked)),
+            },
+            Ok(()) => {
+                request.extensions_mut().insert(common.peer.clone());
+                let (account, exchange) = (Arc::clone(&common.account), Arc::clone(&exchange));
+                let limit = common.house.options.limits.max_request;
+                let mut request =
+                    request.map(|body| RequestBody::new(body, exchange, account, limit));
+                let service = self.service.clone();
+                match &common.house.options.tokens {
+                    None => Stage::Serving {
+                        answer: service.oneshot(request),
+                    },
+                    Some(tokens) => {
+                        let (common, tokens) = (Arc::clone(&common), tokens.clone());
+                        let asked = asked.clone();
+                        let checked = async move {
+                            if let Err(refusal) = common.identify(&tokens, &mut request).await {
+                                return common.refuse(&refusal, &asked);
+                            }
+                            let Ok(response) = service.oneshot(request).await;
+                            response
+                        };
+                        Stage::Checked {
+                            answer: Box::pin(checked),
+                        }
+                    }
+                }
+            }
+        };
+        Passing {
+            common,
+            exchange,
+            asked,
+            under_way,
+            stage,
+        }
+    }
+}
+
+/// What a refusal has to know of a request's headers.
+fn grpc_only(headers: &http::HeaderMap) -> http::HeaderMap {
+    let mut asked = http::HeaderMap::new();
+    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        asked.insert(header::CONTENT_TYPE, kind.clone());
+    }
+    asked
+}
+
+pin_project! {
+    /// A request on its way through.
+    pub(crate) struct Passing<S>
+    where
+        S: Service<Request<RequestBody>>,
+    {
+        common: Arc<Common>,
+        exchange: Arc<Exchange>,
+        asked: http::HeaderMap,
+        under_way: Option<UnderWay>,
+        #[pin]
+        stage: Stage<S>,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<S>
+    where
+        S: Service<Request<RequestBody>>,
+    {
+        Refused { response: Option<Response<Body>> },
+        Serving { #[pin] answer: Oneshot<S, Request<RequestBody>> },
+        Checked { answer: Pin<Box<dyn Future<Output = Response<Body>> + Send>> },
+    }
+}
+
+impl<S> Future for Passing<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
+{
+    type Output = Result<Response<Answer>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = match this.stage.project() {
+            StageProjection::Refused { response } => match response.take() {
+                Some(response) => Poll::Ready(response),
+                None => Poll::Pending,
+            },
+            StageProjection::Serving { answer } => answer.poll(cx).map(|Ok(response)| response),
+            StageProjection::Checked { answer } => answer.as_mut().poll(cx),
+        };
+        // In our own words and with the right code, whatever the service made
+        // of a body that broke off.
+        let response = match this.exchange.oversized.swap(false, Relaxed) {
+            true => Poll::Ready(this.common.refuse(&this.common.too_large(), this.asked)),
+            false => response,
+        };
+        let response = std::task::ready!(response);
+        let Some(under_way) = this.under_way.take() else {
+            return Poll::Pending;
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            this.common.watch.upgrade();
+        }
+        let exchange = Arc::clone(this.exchange);
+        let account = Arc::clone(&this.common.account);
+        let response = response.map(|body| Answer::new(body, exchange, account, under_way));
+        Poll::Ready(Ok(response))
+    }
+}
