@@ -1,7 +1,7 @@
 //! The binary form (tezos.md 2.4), a third of the JSON: what a node answers
 //! for `Accept: application/octet-stream`.
 //!
-//! [`read`] and [`write`] are the proof itself. A node puts the proof into its
+//! [`read()`] and [`write()`] are the proof itself. A node puts the proof into its
 //! RPC's output type, "a proof or nothing", and that behind a length: those two
 //! are [`read_answer`] and [`write_answer`].
 
