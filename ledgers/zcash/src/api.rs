@@ -12,7 +12,7 @@
 //! | [`settings`] | what an operator can set |
 //! | [`compat`], [`methods`] | the tables the documentation is generated from |
 //! | `service` | the methods: each admits, answers and grades |
-//! | `blocks` | GetLatestBlock, GetBlock, GetBlockNullifiers |
+//! | `blocks`, `raw` | GetLatestBlock, GetBlock, GetBlockNullifiers; the last two as stored frames |
 //! | `info` | GetLightdInfo |
 //! | `transaction`, `send` | GetTransaction; SendTransaction |
 //! | `agree` | who else has a transaction in the same bytes |
@@ -26,7 +26,8 @@
 //!
 //! GetBlockRange and GetBlockRangeNullifiers are not here but in
 //! [`range`](crate::range): their paths are routed past the generated service,
-//! because they send stored wire frames as they are.
+//! because they send stored wire frames as they are. So are GetBlock and
+//! GetBlockNullifiers, in `raw`.
 
 pub mod compat;
 pub mod defaults;
@@ -44,6 +45,7 @@ mod lru;
 mod mempool;
 mod ping;
 mod pools;
+mod raw;
 mod send;
 mod service;
 mod subtrees;
@@ -68,7 +70,7 @@ use tonic::{Status, service::Routes};
 use tonic_health::pb::health_server::HealthServer;
 
 use crate::{
-    range::{self, RangeContext, RangeEnd},
+    range::{self, ChainGrade, RangeContext, RangeEnd},
     replica::ZcashReplica,
     source::ZcashSource,
     view::{ReadError, View},
@@ -102,7 +104,7 @@ type Node = Upstream<ZcashSource>;
 /// What the methods share.
 struct Service {
     replica: Arc<ZcashReplica>,
-    agreement: Arc<Agreement>,
+    chain_grade: ChainGrade,
     settings: Settings,
     nodes: upstream::Nodes,
     tree_states: trees::TreeStates,
@@ -167,14 +169,15 @@ pub fn router(context: Context) -> axum::Router {
     let ranges = range::range_routes(range_context(&context));
     let service = Arc::new(Service {
         nodes: upstream::Nodes::new(context.upstreams),
+        chain_grade: blocks::chain_grade(&context.replica, &context.agreement),
         replica: context.replica,
-        agreement: context.agreement,
         settings: context.settings,
         tree_states: trees::TreeStates::default(),
         subtrees: subtrees::SubtreeLists::default(),
         mempool: mempool::Mempool::default(),
         pings: ping::Pings::default(),
     });
+    let blocks = raw::routes(Arc::clone(&service));
     let methods = CompactTxStreamerServer::new(service::Methods(service))
         .max_decoding_message_size(defaults::MAX_REQUEST_BYTES);
     let health = HealthServer::from_arc(health::Readiness::new(context.progress));
@@ -186,10 +189,11 @@ pub fn router(context: Context) -> axum::Router {
     // An exact path wins over the generated service's wildcard.
     routes
         .into_axum_router()
-        .merge(ranges)
         .layer(axum::middleware::map_response(
             limits::too_large_is_exhausted,
         ))
+        .merge(ranges)
+        .merge(blocks)
 }
 
 fn range_context(context: &Context) -> RangeContext {

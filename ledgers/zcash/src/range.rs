@@ -23,7 +23,7 @@
 //! | DEADLINE_EXCEEDED | the client's `grpc-timeout` is over |
 
 mod body;
-mod request;
+pub(crate) mod request;
 
 pub use body::RangeBody;
 
@@ -36,15 +36,14 @@ use axum::{
     response::Response,
     routing::post,
 };
-use bytes::Bytes;
-use heliostat_core::{Assurance, Id, Link};
+use heliostat_core::{Assurance, Id};
 use heliostat_store::StoreError;
-use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, header::CONTENT_TYPE};
 use tonic::{Code, Status};
 
 use crate::{
-    frames::{Projection, only_message},
-    replica::ZcashReplica,
+    frames::{Projection, Slab},
+    replica::{ZcashReplica, defaults::REQUEST_BYTES},
     view::{ReadError, Shared, View},
 };
 use request::Asked;
@@ -173,14 +172,11 @@ pub fn range_routes(context: impl Into<RangeContext>) -> Router {
         .with_state(policy)
 }
 
-const GRPC: &str = "application/grpc";
+pub(crate) const GRPC: &str = "application/grpc";
 
 async fn answer(method: Method, policy: Policy, request: Request) -> Response {
-    let kind = request.headers().get(CONTENT_TYPE);
-    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(GRPC.as_bytes())) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return response;
+    if let Some(refusal) = request::not_grpc(request.headers()) {
+        return refusal;
     }
     match begin(method, policy.clone(), request).await {
         Ok(body) => {
@@ -204,7 +200,7 @@ async fn answer(method: Method, policy: Policy, request: Request) -> Response {
 
 async fn begin(method: Method, policy: Policy, request: Request) -> Result<RangeBody, Status> {
     let timeout = request::deadline(request.headers())?;
-    let range = request::read(request.into_body()).await?;
+    let range = request::read(request.into_body(), REQUEST_BYTES).await?;
     let asked = Asked::new(method, &range)?;
     let view = View::newest(&policy.0.shared);
     let Some(tip) = view.tip() else {
@@ -258,14 +254,10 @@ pub enum Which {
     Id(Id),
 }
 
-/// One block as a message without gRPC prefix, with its position. The status
-/// is lightwalletd's: OUT_OF_RANGE above the tip; an id that is not on the
-/// chain, which lightwalletd cannot be asked for, is NOT_FOUND.
-pub async fn block(
-    view: &View,
-    which: Which,
-    projection: Projection,
-) -> Result<(Bytes, Link), Status> {
+/// One block as the frame that is sent, with its height and its cap. The
+/// status is lightwalletd's: OUT_OF_RANGE above the tip; an id that is not on
+/// the chain, which lightwalletd cannot be asked for, is NOT_FOUND.
+pub async fn block(view: &View, which: Which, projection: Projection) -> Result<Slab, Status> {
     let failed = |error| failure(error, view);
     let height =
         match which {
@@ -275,10 +267,6 @@ pub async fn block(
             })?,
         };
     let slab = view.frames(height, height, projection).next().await;
-    let slab = slab.map_err(failed)?;
-    let link = view.link(height).await.map_err(failed)?;
-    let message = slab.as_ref().and_then(only_message);
-    message
-        .zip(link)
+    slab.map_err(failed)?
         .ok_or_else(|| failed(ReadError::Missing(height)))
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use heliostat_core::{Assurance, Id};
 use heliostat_node::Agreement;
-use heliostat_zcash_proto::{BlockId, CompactBlock};
-use prost::Message as _;
+use heliostat_zcash_proto::BlockId;
 use tonic::Status;
 
 use super::{Service, View, unreadable};
@@ -31,13 +31,14 @@ impl Service {
     }
 
     /// Answers `GetBlock` and `GetBlockNullifiers`, which differ in the
-    /// projection. A hash wins over a height, as the more specific one.
+    /// projection, with the frame that is sent. A hash wins over a height, as
+    /// the more specific one.
     pub(super) async fn block(
         &self,
         method: &str,
         wanted: BlockId,
         projection: Projection,
-    ) -> Result<(CompactBlock, Assurance), Status> {
+    ) -> Result<(Bytes, Assurance), Status> {
         let view = self.view();
         let which = if wanted.hash.is_empty() {
             if wanted.height == 0 {
@@ -51,13 +52,9 @@ impl Service {
         } else {
             Which::Id(id(method, &wanted.hash)?)
         };
-        let (message, link) = range::block(&view, which, projection).await?;
-        let block = CompactBlock::decode(message).map_err(|error| {
-            tracing::error!(%error, height = link.height, "stored_block_damaged");
-            Status::internal("a stored block cannot be read")
-        })?;
-        let grade = self.block_grade(method, &view, link.height).await?;
-        Ok((block, grade))
+        let slab = range::block(&view, which, projection).await?;
+        let grade = slab.cap.min((self.chain_grade)(*slab.heights.start()));
+        Ok((slab.bytes, grade))
     }
 
     /// The grade of the block at a height of our chain.
@@ -72,7 +69,7 @@ impl Service {
             .await
             .map_err(|error| unreadable(method, &error))?;
         let cap = cap.unwrap_or(Assurance::Relayed);
-        Ok(cap.min(chain_grade(&self.replica, &self.agreement)(height)))
+        Ok(cap.min((self.chain_grade)(height)))
     }
 }
 

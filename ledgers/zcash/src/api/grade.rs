@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use futures::{Stream, StreamExt as _, stream};
 use heliostat_core::Assurance;
+use http::HeaderValue;
 use tonic::{
     Code, Response, Status,
     metadata::{Ascii, MetadataMap, MetadataValue},
@@ -19,6 +20,15 @@ fn value(grade: Assurance) -> MetadataValue<Ascii> {
         .to_string()
         .parse()
         .expect("a grade's text is printable because it has letters, digits and a slash only")
+}
+
+/// The grade as the value of an HTTP header.
+pub(super) fn header(grade: Assurance) -> HeaderValue {
+    match grade {
+        Assurance::Agreed { .. } => HeaderValue::try_from(grade.to_string())
+            .expect("a grade's text is printable because it has letters, digits and a slash only"),
+        plain => HeaderValue::from_static(plain.label()),
+    }
 }
 
 /// A unary reply with its grade.

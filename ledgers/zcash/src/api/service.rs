@@ -18,7 +18,6 @@ use super::{
     grade::{Graded, streamed, unary},
     send,
 };
-use crate::frames::Projection;
 
 /// What tonic serves; a handle, so that streams can outlive the call.
 pub(super) struct Methods(pub(super) Arc<Service>);
@@ -40,19 +39,14 @@ impl CompactTxStreamer for Methods {
         Ok(unary(id, self.0.admit("GetLatestBlock", grade)?))
     }
 
-    async fn get_block(&self, request: Request<BlockId>) -> Reply<CompactBlock> {
-        let wanted = request.into_inner();
-        let (block, grade) = self.0.block("GetBlock", wanted, Projection::Full).await?;
-        Ok(unary(block, self.0.admit("GetBlock", grade)?))
+    /// Never called: a raw route answers this path with stored frames.
+    async fn get_block(&self, _: Request<BlockId>) -> Reply<CompactBlock> {
+        Err(off_route("GetBlock"))
     }
 
-    async fn get_block_nullifiers(&self, request: Request<BlockId>) -> Reply<CompactBlock> {
-        let (wanted, projection) = (request.into_inner(), Projection::block_nullifiers());
-        let (block, grade) = self
-            .0
-            .block("GetBlockNullifiers", wanted, projection)
-            .await?;
-        Ok(unary(block, self.0.admit("GetBlockNullifiers", grade)?))
+    /// Never called: a raw route answers this path with stored frames.
+    async fn get_block_nullifiers(&self, _: Request<BlockId>) -> Reply<CompactBlock> {
+        Err(off_route("GetBlockNullifiers"))
     }
 
     type GetBlockRangeStream = Graded<CompactBlock>;
@@ -200,6 +194,6 @@ impl CompactTxStreamer for Methods {
 
 fn off_route(method: &str) -> Status {
     Status::internal(format!(
-        "{method}: the range routes are missing from this server"
+        "{method}: the raw routes are missing from this server"
     ))
 }

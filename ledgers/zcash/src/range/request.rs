@@ -1,20 +1,20 @@
-//! Reading and judging the request of a range call.
+//! Reading the request of a raw call, and judging that of a range call.
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::{body::Body, response::Response};
 use bytes::{Buf, Bytes};
 use heliostat_zcash_proto::BlockRange;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use prost::Message as _;
+use prost::Message;
 use tonic::Status;
 
-use super::Method;
+use super::{GRPC, Method};
 use crate::{
     filter::{PREFIX, Pools},
     frames::Projection,
-    replica::defaults::{REQUEST_BYTES, REQUEST_TIME},
+    replica::defaults::REQUEST_TIME,
 };
 
 /// What is asked for, once it is known to be sound.
@@ -55,30 +55,40 @@ impl Asked {
     }
 }
 
-/// Reads the one message of a request, bounded in bytes and in time.
-pub async fn read(body: Body) -> Result<BlockRange, Status> {
-    let limited = Limited::new(body, REQUEST_BYTES + PREFIX);
+/// The refusal of a request that is not gRPC; `None` for one that is.
+pub fn not_grpc(headers: &HeaderMap) -> Option<Response> {
+    let kind = headers.get(CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(GRPC.as_bytes())) {
+        return None;
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Some(response)
+}
+
+/// Reads the one message of a request, which may have `most` bytes, bounded in
+/// time too.
+pub async fn read<M: Message + Default>(body: Body, most: usize) -> Result<M, Status> {
+    let limited = Limited::new(body, most + PREFIX);
     let collected = tokio::time::timeout(REQUEST_TIME, limited.collect())
         .await
         .map_err(|_| Status::deadline_exceeded("the request message did not arrive in time"))?
         .map_err(|error| {
             if error.is::<LengthLimitError>() {
-                too_large()
+                too_large(most)
             } else {
                 Status::cancelled(format!("the request could not be read: {error}"))
             }
         })?;
-    decode(collected.to_bytes())
+    decode(collected.to_bytes(), most)
 }
 
-fn too_large() -> Status {
-    Status::resource_exhausted(format!(
-        "the request message is larger than {REQUEST_BYTES} bytes"
-    ))
+fn too_large(most: usize) -> Status {
+    Status::resource_exhausted(format!("the request message is larger than {most} bytes"))
 }
 
-/// Decodes a request body: one frame with a `BlockRange`.
-fn decode(mut body: Bytes) -> Result<BlockRange, Status> {
+/// Decodes a request body: one frame with a message.
+fn decode<M: Message + Default>(mut body: Bytes, most: usize) -> Result<M, Status> {
     let missing = |_| Status::internal("the request holds no message");
     let compressed = body.try_get_u8().map_err(missing)?;
     let length = body.try_get_u32().map_err(missing)? as usize;
@@ -87,8 +97,8 @@ fn decode(mut body: Bytes) -> Result<BlockRange, Status> {
             "the request message is compressed; this server takes it plain",
         ));
     }
-    if length > REQUEST_BYTES {
-        return Err(too_large());
+    if length > most {
+        return Err(too_large(most));
     }
     if length != body.len() {
         return Err(Status::internal(format!(
@@ -96,7 +106,7 @@ fn decode(mut body: Bytes) -> Result<BlockRange, Status> {
             body.len()
         )));
     }
-    BlockRange::decode(body)
+    M::decode(body)
         .map_err(|error| Status::internal(format!("the request cannot be decoded: {error}")))
 }
 
@@ -132,6 +142,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::replica::defaults::REQUEST_BYTES;
 
     fn frame(message: &[u8]) -> Bytes {
         let mut frame = vec![0];
@@ -179,12 +190,11 @@ mod tests {
             pool_types: vec![1, 4],
         };
         let good = frame(&range.encode_to_vec());
-        assert_eq!(decode(good.clone()).expect("well formed"), range);
-        let code = |bytes: &[u8]| {
-            decode(Bytes::copy_from_slice(bytes))
-                .expect_err("must be refused")
-                .code()
+        let decode = |bytes: &[u8]| {
+            super::decode::<BlockRange>(Bytes::copy_from_slice(bytes), REQUEST_BYTES)
         };
+        assert_eq!(decode(&good).expect("well formed"), range);
+        let code = |bytes: &[u8]| decode(bytes).expect_err("must be refused").code();
         assert_eq!(code(&[]), Code::Internal);
         assert_eq!(code(&good[..4]), Code::Internal);
         assert_eq!(code(&good[..good.len() - 1]), Code::Internal);

@@ -1,5 +1,6 @@
 //! What comes from the replica.
 
+use heliostat_zcash::api::SERVICE;
 use heliostat_zcash_proto::{BlockId, BlockRange, ChainSpec, Empty};
 use heliostat_zcash_verifier::scan;
 use prost::Message as _;
@@ -179,4 +180,59 @@ async fn the_server_says_what_wallets_look_at() {
         assert_eq!(again.into_inner(), info);
     }
     assert_eq!(rig.node.count("getinfo"), asked);
+}
+
+#[tokio::test]
+async fn single_block_requests_that_are_no_such_message_are_refused_in_grpcs_words() {
+    let rig = Rig::new().await;
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .build()
+        .expect("plain HTTP/2 needs nothing");
+    let frame = |flag: u8, length: u32, message: &[u8]| {
+        [&[flag][..], &length.to_be_bytes(), message].concat()
+    };
+    let most = 4 << 20;
+    let long = [&[0x12, 0xfa, 0xff, 0xff, 0x01][..], &vec![7; most - 6]].concat();
+    let cases = [
+        ("nothing", vec![], "13"),
+        ("half a prefix", vec![0, 0, 0], "13"),
+        ("compressed", frame(1, 2, &[8, 1]), "12"),
+        ("cut", frame(0, 3, &[8, 1]), "13"),
+        (
+            "two messages",
+            [frame(0, 2, &[8, 1]), frame(0, 0, &[])].concat(),
+            "13",
+        ),
+        ("not protobuf", frame(0, 1, &[0xff]), "13"),
+        ("announced too large", frame(0, u32::MAX, &[]), "8"),
+        ("a long hash", frame(0, (most - 1) as u32, &long), "3"),
+        (
+            "beyond the limit",
+            frame(0, most as u32 + 1, &vec![7; most + 1]),
+            "8",
+        ),
+    ];
+    for method in ["GetBlock", "GetBlockNullifiers"] {
+        let url = format!("http://{}/{SERVICE}/{method}", rig.address);
+        let post = |kind: &'static str, body: Vec<u8>| {
+            client.post(&url).header("content-type", kind).body(body)
+        };
+        for (name, body, status) in &cases {
+            let reply = post("application/grpc", body.clone()).send().await;
+            let reply = reply.expect("it is answered");
+            assert_eq!(reply.status(), 200, "{method}: {name}");
+            assert_eq!(reply.headers()["grpc-status"], status, "{method}: {name}");
+            assert!(!reply.headers().contains_key("heliostat-assurance"));
+        }
+        let reply = post("application/json", frame(0, 2, &[8, 1])).send().await;
+        assert_eq!(reply.expect("it is answered").status(), 415);
+        let reply = post("application/grpc+proto", frame(0, 2, &[8, 1])).send();
+        let reply = reply.await.expect("it is answered");
+        assert_eq!(reply.headers()["content-type"], "application/grpc");
+        assert_eq!(reply.headers()["heliostat-assurance"], "relayed");
+        let body = reply.bytes().await.expect("it is whole");
+        assert_eq!(body[..1], [0]);
+        assert_eq!(body[1..5], (body.len() as u32 - 5).to_be_bytes());
+    }
 }
