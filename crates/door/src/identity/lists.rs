@@ -8,7 +8,7 @@
 use std::{
     collections::HashSet,
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -31,6 +31,15 @@ pub struct IdentityFiles {
     pub allow: Option<PathBuf>,
     /// Who may not.
     pub deny: Option<PathBuf>,
+}
+
+/// What a list is for. An entry that makes no sense is left out of a list of
+/// who may enter, as GoQuorum does: it lets nobody in. In a list of who may
+/// not it is an error (GoQuorum crashes).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Allow,
+    Deny,
 }
 
 /// One list.
@@ -139,19 +148,22 @@ impl Lists {
         read: &[Vec<u8>],
     ) -> Result<Self, DoorError> {
         let mut read = read.iter();
-        let mut next = |path: &Option<PathBuf>| match (path, path.as_ref().and(read.next())) {
-            (Some(path), Some(bytes)) => List::parse(path, bytes).map(Some),
+        let mut next = |path: &Option<PathBuf>, purpose: Purpose| match (
+            path,
+            path.as_ref().and_then(|_| read.next()),
+        ) {
+            (Some(path), Some(bytes)) => List::parse(path, bytes, purpose).map(Some),
             _ => Ok(None),
         };
         Ok(Self {
-            allow: next(allow)?,
-            deny: next(deny)?,
+            allow: next(allow, Purpose::Allow)?,
+            deny: next(deny, Purpose::Deny)?,
         })
     }
 }
 
 impl List {
-    fn parse(path: &std::path::Path, bytes: &[u8]) -> Result<Self, DoorError> {
+    fn parse(path: &Path, bytes: &[u8], purpose: Purpose) -> Result<Self, DoorError> {
         let broken = |reason: String| DoorError::File {
             path: path.to_owned(),
             reason,
@@ -162,11 +174,15 @@ impl List {
             let entries: Vec<String> = serde_json::from_str(text).map_err(|error| {
                 broken(format!("{error}; it has to be a JSON array of strings"))
             })?;
-            // As GoQuorum does with its list; a deny file with such an entry
-            // makes it crash.
-            let left_out = entries.iter().filter(|entry| !list.add(entry)).count();
-            if left_out > 0 {
-                tracing::warn!(file = %path.display(), left_out, "entries of a list make no sense");
+            let wrong = entries.iter().filter(|entry| !list.add(entry));
+            let wrong = wrong.filter(|entry| !entry.trim().is_empty()).count();
+            if wrong > 0 && purpose == Purpose::Deny {
+                return Err(broken(format!(
+                    "{wrong} entries are no enode URL, fingerprint or certificate name; whoever they mean would get in"
+                )));
+            }
+            if wrong > 0 {
+                tracing::warn!(file = %path.display(), wrong, "entries of a list make no sense");
             }
             return Ok(list);
         }

@@ -1,4 +1,4 @@
-//! The door through its public surface, on loopback.
+//! Sockets, HTTP versions, and the end.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -10,29 +10,10 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::Notify,
-    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
-struct Serving {
-    address: std::net::SocketAddr,
-    stop: CancellationToken,
-    connections: heliostat_door::Connections,
-    task: JoinHandle<()>,
-}
-
-async fn serving(router: Router, options: Options) -> Serving {
-    let door = Door::bind("127.0.0.1:0", options)
-        .await
-        .expect("loopback has a free port");
-    let stop = CancellationToken::new();
-    Serving {
-        address: door.local_addr(),
-        connections: door.connections(),
-        stop: stop.clone(),
-        task: tokio::spawn(door.serve(router, stop)),
-    }
-}
+use crate::serving::{client, hello, serving};
 
 /// A route whose answer starts at once, says so through `started`, and ends
 /// when `release` is notified.
@@ -54,20 +35,6 @@ fn slow(started: Arc<Notify>, release: Arc<Notify>) -> Router {
             }
         }),
     )
-}
-
-fn hello() -> Router {
-    Router::new().route("/", get(|| async { "hello" }))
-}
-
-fn client(http2: bool) -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy();
-    let builder = if http2 {
-        builder.http2_prior_knowledge()
-    } else {
-        builder.http1_only()
-    };
-    builder.build().expect("a plain client builds")
 }
 
 #[tokio::test]
