@@ -175,14 +175,14 @@ impl Stage {
     }
 
     /// What to try while it serves.
-    fn invite(&self) {
+    fn invite(&self, tip: u64) {
         let (grpc, observe) = (self.node.grpc_addr(), self.node.observe_addr());
         println!(
             "\nIt goes on serving: wallets at {grpc} (plaintext), people at http://{observe}/status.\nTry, in another terminal:\n"
         );
         println!("  cargo run --release -- status --observe http://{observe}");
         println!(
-            "  cargo run --release -p bench -- range --server http://{grpc} --from 1 --to 20000\n"
+            "  cargo run --release -p bench -- range --server http://{grpc} --from 1 --to {tip}\n"
         );
         println!("Ctrl-C ends it.");
     }

@@ -52,19 +52,24 @@ pub async fn show(args: &DemoArgs) -> Result<Show, Failure> {
     lie(&stage, &cast, lie_at).await?;
     wallet(&stage, &chain, tip).await?;
     reorg(&stage, &cast, &chain, args.seed).await?;
-    Ok(Show { stage, _cast: cast })
+    Ok(Show {
+        stage,
+        _cast: cast,
+        tip: tip - REORG.0 + REORG.1,
+    })
 }
 
 /// The stage with the upstreams behind it, which go on answering.
 pub struct Show {
     stage: Stage,
     _cast: Cast,
+    tip: u64,
 }
 
 impl Show {
     /// See [`Stage::invite`].
     pub fn invite(&self) {
-        self.stage.invite();
+        self.stage.invite(self.tip);
     }
 
     /// Ends it gracefully.

@@ -137,7 +137,7 @@ fn not_ready(
         let told: Vec<_> = followed()
             .map(|one| match one.why.as_str() {
                 "" => format!("{} was not asked yet", one.name),
-                why => format!("{}: {why}", one.name),
+                why => format!("{} is {}: {why}", one.name, one.state),
             })
             .collect();
         why.push(format!("no upstream can be used: {}", told.join("; ")));
@@ -180,11 +180,22 @@ fn upstream(status: &UpstreamStatus, syncing: Option<String>) -> observe::Upstre
         role: role.to_owned(),
         state: state.to_owned(),
         why: trouble
-            .map(|trouble| trouble.words.clone())
+            .map(|trouble| alone(&trouble.words, trouble.kind, &status.name))
             .or(syncing)
             .unwrap_or_default(),
         height: status.head,
     }
+}
+
+/// The words of a trouble without its kind and its upstream, which stand
+/// beside them.
+fn alone(words: &str, kind: &str, upstream: &str) -> String {
+    let words = [kind, upstream].into_iter().fold(words, |words, said| {
+        let rest = words.strip_prefix(said);
+        let rest = rest.and_then(|rest| rest.strip_prefix(": "));
+        rest.unwrap_or(words)
+    });
+    words.to_owned()
 }
 
 fn finding(finding: &heliostat_node::Finding) -> observe::Finding {
@@ -207,5 +218,17 @@ fn disagreement(fork: heliostat_node::Disagreement) -> observe::Disagreement {
         ours: fork.ours,
         upstream: fork.upstream,
         theirs: fork.theirs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_beside_a_kind_and_a_name_repeat_neither() {
+        let alone = |words| alone(words, "unreachable", "http://n:1");
+        assert_eq!(alone("unreachable: http://n:1: refused"), "refused");
+        assert_eq!(alone("unreachable: no answer"), "no answer");
     }
 }

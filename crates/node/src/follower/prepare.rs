@@ -170,7 +170,7 @@ where
                 "its chain has nothing in common with this replica, from height {floor} on; name an upstream of the same network, or start with an empty store"
             ),
             false => format!(
-                "its chain left ours more than {deepest} positions ago (it differs at {high} and at {low}); if that is the right chain, raise max_rewind"
+                "its chain left ours more than {deepest} positions ago (it differs at {high} and at {low}); that is deeper than it follows by itself; if that is the right chain, forget what is stored from height {low} on, and it is read again"
             ),
         })
     }

@@ -198,11 +198,11 @@ async fn a_fork_deeper_than_allowed_or_another_network_is_waited_out_in_words() 
     let running = start(&[(&node, Role::Follow)], &MapReplica::new(), limits);
     running.at(&node).await;
     node.set(forked(&ours, 11, 20, 1));
-    running.waiting("raise max_rewind").await;
+    running.waiting("forget what is stored from height").await;
     let mut elsewhere = Vec::new();
     grow(&mut elsewhere, 60, 9);
     node.set(elsewhere);
-    running.waiting("raise max_rewind").await;
+    running.waiting("forget what is stored from height").await;
     assert_eq!(running.replica.blocks(), ours);
     running.stop().await.unwrap();
 
