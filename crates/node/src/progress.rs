@@ -92,12 +92,25 @@ pub(crate) struct Tracker {
 }
 
 struct Rate {
-    per_second: f64,
+    /// The average so far, with zero for the time before it began.
+    sum: f64,
+    /// How much of `sum` is measured, from 0 to 1: what it is divided by, so
+    /// that the first seconds of a sync do not look slow.
+    measured: f64,
     counted: u64,
     since: Instant,
 }
 
 impl Rate {
+    fn new() -> Self {
+        Self {
+            sum: 0.0,
+            measured: 0.0,
+            counted: 0,
+            since: Instant::now(),
+        }
+    }
+
     /// Moves the average by what was counted since the last time; the longer
     /// that was, the more it counts.
     fn settle(&mut self) -> f64 {
@@ -105,10 +118,14 @@ impl Rate {
         if elapsed > 0.0 {
             let weight = 1.0 - (-elapsed / defaults::RATE_TIME.as_secs_f64()).exp();
             let fresh = self.counted as f64 / elapsed;
-            self.per_second += weight * (fresh - self.per_second);
+            self.sum += weight * (fresh - self.sum);
+            self.measured += weight * (1.0 - self.measured);
             (self.counted, self.since) = (0, Instant::now());
         }
-        self.per_second
+        match self.measured > 0.0 {
+            true => self.sum / self.measured,
+            false => 0.0,
+        }
     }
 }
 
@@ -121,14 +138,9 @@ impl Tracker {
             rate: 0.0,
             stale: false,
         };
-        let rate = Rate {
-            per_second: 0.0,
-            counted: 0,
-            since: Instant::now(),
-        };
         Self {
             sender: watch::Sender::new(progress),
-            rate: Mutex::new(rate),
+            rate: Mutex::new(Rate::new()),
             clock,
             threshold,
         }
@@ -140,6 +152,9 @@ impl Tracker {
 
     /// Tells what the follower is doing.
     pub fn state(&self, state: State) {
+        if state == State::Syncing && self.sender.borrow().state != State::Syncing {
+            *self.rate.lock().unwrap_or_else(PoisonError::into_inner) = Rate::new();
+        }
         self.sender.send_if_modified(|progress| {
             let changed = progress.state != state;
             progress.state = state;
@@ -238,6 +253,18 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         tracker.local(progress.local, 0);
         assert!(tracker.subscribe().borrow().rate < 0.01);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_second_of_a_sync_shows_its_rate_however_long_the_wait_was() {
+        let tracker = Tracker::new(Arc::new(|| 0), None);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        tracker.local(None, 0);
+        tracker.state(State::Syncing);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tracker.local(Some(link(999)), 1_000);
+        let rate = tracker.subscribe().borrow().rate;
+        assert!((999.0..=1_001.0).contains(&rate), "{rate}");
     }
 
     #[tokio::test(start_paused = true)]
