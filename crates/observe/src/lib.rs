@@ -6,10 +6,14 @@
 //!
 //! | path | answer |
 //! |---|---|
+//! | `/` | the dashboard, with its files beside it |
+//! | `/events` | what the dashboard lives on: server-sent events with the status and samples |
 //! | `/livez` | 200 while the process answers at all |
 //! | `/readyz` | 200 when every chain is fresh and served, else 503; both list the reasons as JSON |
 //! | `/status` | [`Status`] as JSON: what `heliostat status` prints |
+//! | `/history` | the last hour as JSON, a list of [`history::Sample`]; `?from=N` leaves out older ones |
 //! | `/evidence` | every proof of a lie in full, bytes in hex |
+//! | `/evidence/one` | one of them, cut to what a page shows: `?chain=NAME&nth=N&bytes=N` |
 //! | `/metrics` | the metrics of [`metrics::METRICS`], OpenMetrics text |
 //!
 //! | module | what it holds |
@@ -17,22 +21,32 @@
 //! | [`status`] | [`Status`] and its parts |
 //! | [`metrics`] | [`Metrics`]: every metric name and what it means |
 //! | [`requests`] | [`Requests`]: the layer that counts answers by method, code and grade |
+//! | [`history`] | the last hour, in a ring of samples |
+//! | [`evidence`] | one finding, cut to what a page shows |
 //! | [`http`](mod@http) | the router |
+//! | `live` | what the handlers share |
+//! | `dashboard` | the page and its events |
 //! | [`logs`] | levels, formats, and what never reaches a log |
-//!
-//! The dashboard (at `/`) and OTLP export are not here yet; their place is
-//! beside [`metrics`].
+//! | [`defaults`] | every limit and time-out, with its reason |
 
+mod dashboard;
+pub mod defaults;
+pub mod evidence;
+pub mod history;
 pub mod http;
+mod live;
 pub mod logs;
 pub mod metrics;
 pub mod requests;
 pub mod status;
 
-pub use http::router;
+pub use http::{router, router_until};
 pub use metrics::Metrics;
 pub use requests::Requests;
-pub use status::{ChainStatus, Disagreement, Finding, Head, Status, StoreStatus, UpstreamStatus};
+pub use status::{
+    ChainStatus, Disagreement, DoorStatus, Finding, Head, ProcessStatus, Status, StoreStatus,
+    UpstreamStatus,
+};
 
 use futures::future::BoxFuture;
 

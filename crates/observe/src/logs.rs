@@ -5,12 +5,20 @@
 //! level setting turns it on. Our own events never carry payloads, addresses
 //! of users, transaction ids, tokens or keys.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use serde::{Deserialize, Serialize};
-use tracing::level_filters::LevelFilter;
+use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer, filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
+    Layer,
+    filter::Targets,
+    fmt::MakeWriter,
+    layer::{Context, SubscriberExt},
+    util::SubscriberInitExt,
 };
 
 /// How much is logged.
@@ -120,12 +128,53 @@ where
     };
     let _ = tracing_subscriber::registry()
         .with(layer.with_filter(targets))
+        .with(Counting.with_filter(LevelFilter::WARN))
         .try_init();
+}
+
+/// The metric that counts log events.
+pub(crate) const EVENTS: &str = "heliostat_log_events_total";
+
+static ERRORS: AtomicU64 = AtomicU64::new(0);
+static WARNINGS: AtomicU64 = AtomicU64::new(0);
+
+/// Errors and warnings since the process started, by level. They belong to
+/// the process, like the subscriber that sees them.
+pub(crate) fn events() -> Vec<(Vec<String>, f64)> {
+    let row = |level: &str, count: &AtomicU64| (vec![level.to_owned()], count.load(Relaxed) as f64);
+    vec![row("error", &ERRORS), row("warn", &WARNINGS)]
+}
+
+/// Counts what needs somebody, shown or not.
+struct Counting;
+
+impl<S: Subscriber> Layer<S> for Counting {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let count = match *event.metadata().level() {
+            tracing::Level::ERROR => &ERRORS,
+            _ => &WARNINGS,
+        };
+        count.fetch_add(1, Relaxed);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warnings_and_errors_are_counted_whatever_is_shown() {
+        let count = |row: usize| events()[row].1;
+        let (errors, warnings) = (count(0), count(1));
+        let subscriber =
+            tracing_subscriber::registry().with(Counting.with_filter(LevelFilter::WARN));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!("one");
+            tracing::warn!("two");
+            tracing::info!("not counted");
+        });
+        assert_eq!((count(0), count(1)), (errors + 1.0, warnings + 1.0));
+    }
 
     #[test]
     fn lightwalletds_numbers_are_levels() {

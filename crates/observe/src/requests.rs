@@ -21,7 +21,7 @@ use pin_project_lite::pin_project;
 use prometheus_client::metrics::{counter::Counter, family::Family, histogram::Histogram};
 use tower::{Layer, Service};
 
-use crate::metrics::{Metrics, Outcome, Timed};
+use crate::metrics::{Metrics, Outcome, Timed, activity::Activity};
 
 /// The field that carries a grade.
 const ASSURANCE: &str = "heliostat-assurance";
@@ -53,6 +53,8 @@ struct Method {
     name: String,
     outcomes: Family<Outcome, Counter>,
     seconds: Histogram,
+    bytes: Counter,
+    activity: Arc<Activity>,
 }
 
 impl Method {
@@ -66,6 +68,8 @@ impl Method {
             name: timed.method.clone(),
             outcomes: metrics.outcomes.clone(),
             seconds: metrics.seconds.get_or_create(&timed).clone(),
+            bytes: metrics.bytes.get_or_create(&timed).clone(),
+            activity: metrics.activity(chain),
         })
     }
 }
@@ -175,6 +179,7 @@ struct Count {
     status: StatusCode,
     code: Option<String>,
     assurance: Option<String>,
+    bytes: u64,
     ended: bool,
 }
 
@@ -186,6 +191,7 @@ impl Count {
             status: StatusCode::OK,
             code: None,
             assurance: None,
+            bytes: 0,
             ended: false,
         }
     }
@@ -222,16 +228,19 @@ impl Drop for Count {
             None if self.ended => format!("http_{}", self.status.as_u16()),
             None => "cancelled".to_owned(),
         };
+        let took = self.since.elapsed();
+        let grade = self.assurance.as_deref();
+        let method = &self.method;
+        method.activity.count(&code, grade, self.bytes, took);
         let outcome = Outcome {
-            chain: self.method.chain.clone(),
-            method: self.method.name.clone(),
+            chain: method.chain.clone(),
+            method: method.name.clone(),
             code,
             assurance: self.assurance.take().unwrap_or_else(|| "none".to_owned()),
         };
-        self.method.outcomes.get_or_create(&outcome).inc();
-        self.method
-            .seconds
-            .observe(self.since.elapsed().as_secs_f64());
+        method.outcomes.get_or_create(&outcome).inc();
+        method.seconds.observe(took.as_secs_f64());
+        method.bytes.inc_by(self.bytes);
     }
 }
 
@@ -252,6 +261,9 @@ impl http_body::Body for Counted {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    self.count.bytes += data.len() as u64;
+                }
                 if let Some(trailers) = frame.trailers_ref() {
                     self.count.read(trailers);
                 }

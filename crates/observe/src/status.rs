@@ -18,6 +18,15 @@ pub struct Status {
     pub not_ready: Vec<String>,
     /// The chains by the name the configuration gives them.
     pub chains: BTreeMap<String, ChainStatus>,
+    /// The listening sockets: each chain's by the chain's name, and `observe`.
+    #[serde(default)]
+    pub doors: BTreeMap<String, DoorStatus>,
+    /// Receipts of writes by chain, then by the state they are in.
+    #[serde(default)]
+    pub outbox: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What the process takes of its machine.
+    #[serde(default)]
+    pub process: ProcessStatus,
 }
 
 impl Status {
@@ -38,6 +47,9 @@ impl Status {
             ready: not_ready.is_empty() && !chains.is_empty(),
             not_ready,
             chains,
+            doors: BTreeMap::new(),
+            outbox: BTreeMap::new(),
+            process: ProcessStatus::default(),
         }
     }
 }
@@ -155,4 +167,44 @@ pub struct StoreStatus {
     pub bytes: u64,
     /// Why it cannot be used just now, in words.
     pub error: Option<String>,
+}
+
+/// One listening socket: what its door counted since the process started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DoorStatus {
+    /// Where it listens.
+    pub listen: String,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections open now.
+    pub open: u64,
+    /// Connections and requests turned away, by reason.
+    pub refused: BTreeMap<String, u64>,
+    /// TLS handshakes that failed.
+    pub handshake_failures: u64,
+    /// Connections cut, by reason.
+    pub cut: BTreeMap<String, u64>,
+    /// Certificates and lists taken over from changed files.
+    pub reloads: u64,
+    /// Changed files that could not be taken over.
+    pub reload_failures: u64,
+    /// When the served certificate ends, in seconds since the Unix epoch.
+    pub certificate_not_after: Option<i64>,
+    /// Bytes that count against the memory budget.
+    pub memory_used: u64,
+    /// The memory budget in bytes; 0 where there is none.
+    pub memory_budget: u64,
+}
+
+/// What the process takes of its machine; 0 where the system does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessStatus {
+    /// Memory in use, in bytes.
+    pub resident_bytes: u64,
+    /// File descriptors open.
+    pub open_fds: u64,
+    /// File descriptors it may open.
+    pub max_fds: u64,
 }
