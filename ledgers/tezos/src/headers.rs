@@ -37,6 +37,7 @@ pub struct Headers {
     chain: Mutex<Chain>,
     finality: Mutex<Final>,
     agreed: watch::Sender<Option<Head>>,
+    moved: watch::Sender<u64>,
 }
 
 impl Headers {
@@ -48,6 +49,7 @@ impl Headers {
             chain: Mutex::new(Chain::new(n)),
             finality: Mutex::default(),
             agreed: watch::Sender::new(None),
+            moved: watch::Sender::new(0),
         }
     }
 
@@ -89,6 +91,7 @@ impl Headers {
 
     fn publish(&self) {
         let head = self.chain().agreed_head(self.needed);
+        self.moved.send_modify(|count| *count += 1);
         self.agreed.send_if_modified(|known| {
             let is_new =
                 known.as_ref().map(|head| head.hash) != head.as_ref().map(|head| head.hash);
@@ -119,6 +122,11 @@ impl Headers {
     /// The agreed heads from now on.
     pub fn subscribe(&self) -> watch::Receiver<Option<Head>> {
         self.agreed.subscribe()
+    }
+
+    /// Notified whenever any endpoint's head moves.
+    pub(crate) fn moved(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
     }
 
     /// The most endpoints that stand behind one block near the newest.
@@ -166,15 +174,20 @@ impl Headers {
         }
     }
 
-    /// The header of a block and the block after it, where enough endpoints
-    /// stand behind that one or it is final: it commits to the state.
+    /// The header of a block and the block after it, where that one is final or
+    /// enough endpoints stand behind it: it commits to the state.
     pub fn committed(&self, hash: &BlockHash) -> Option<(Arc<Header>, Place)> {
-        let (header, next) = {
+        let (header, children) = {
             let chain = self.chain();
-            (chain.header(hash)?, chain.child(hash)?)
+            (chain.header(hash)?, chain.children(hash))
         };
-        let holds = next.support >= self.needed || self.is_final(&next.hash);
-        holds.then_some((header, next))
+        let is_final = |place: &&Place| self.is_final(&place.hash);
+        let best = children.iter().find(is_final);
+        let best = best.or_else(|| {
+            let agreed = children.iter().filter(|place| place.support >= self.needed);
+            agreed.max_by_key(|place| place.support)
+        });
+        Some((header, best?.clone()))
     }
 
     /// Whether a block is final: a quorum attested it or a block after it, or
@@ -184,12 +197,22 @@ impl Headers {
         newest.is_some_and(|newest| self.chain().descends(&newest, hash))
     }
 
-    /// Notes the newest final block.
-    pub(crate) fn set_final(&self, hash: BlockHash, why: String) {
-        *self.finality() = Final {
-            newest: Some(hash),
-            why,
-        };
+    /// The newest final block.
+    pub(crate) fn newest_final(&self) -> Option<BlockHash> {
+        self.finality().newest
+    }
+
+    /// The final block at a level, as far as headers are known.
+    pub fn final_at(&self, level: i32) -> Option<BlockHash> {
+        let newest = self.newest_final()?;
+        let chain = self.chain();
+        let back = chain.header(&newest)?.level.checked_sub(level)?;
+        chain.ancestor(&newest, u32::try_from(back).ok()?)
+    }
+
+    /// Notes the newest final block, whose header is known.
+    pub(crate) fn set_final(&self, hash: BlockHash) {
+        self.finality().newest = Some(hash);
         // Those who wait for a proven head look again.
         self.agreed.send_modify(|_| {});
     }

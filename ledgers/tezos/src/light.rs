@@ -8,6 +8,7 @@
 //! | [`block`] | what is verified of a block's state |
 //! | [`read`] | reading keys: grouping, waiting for each other |
 //! | `fetch` | one proof: hedged, accepted only against the pinned root |
+//! | `vote` | the votes on a root, asked for and waited for |
 //! | `resolve` | which block a request is pinned to |
 //! | `ask` | short questions to one endpoint or to all |
 //! | `grade` | how good an answer is |
@@ -22,6 +23,7 @@ mod ask;
 mod fetch;
 mod grade;
 pub(crate) mod resolve;
+mod vote;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -99,6 +101,8 @@ pub(crate) struct Core {
     following: AtomicBool,
     /// Heads are asked for once for everybody who waits for them.
     pub refreshing: tokio::sync::Mutex<()>,
+    /// Finality is followed by one at a time.
+    pub finality: tokio::sync::Mutex<finality::Follower>,
     pub heads_served: Arc<tokio::sync::Semaphore>,
 }
 
@@ -132,6 +136,7 @@ impl Light {
                 tasks: Mutex::default(),
                 following: AtomicBool::new(false),
                 refreshing: tokio::sync::Mutex::default(),
+                finality: tokio::sync::Mutex::default(),
                 heads_served: Arc::new(tokio::sync::Semaphore::new(defaults::MONITOR_CLIENTS)),
             }),
         })
@@ -157,9 +162,11 @@ impl Light {
         status::of(&self.core)
     }
 
-    /// Asks every endpoint for its head once.
+    /// Asks every endpoint for its head once, and looks once for what is final:
+    /// what a process needs that answers one question and ends.
     pub async fn refresh(&self) {
         self.core.refresh_heads().await;
+        finality::look(&self.core).await;
     }
 
     /// Follows the heads of all endpoints, and finality where it is on, until
@@ -212,6 +219,13 @@ impl Core {
         self.keep_task(AbortOnDropHandle::new(tokio::spawn(async move {
             core.persist().await;
         })));
+    }
+
+    /// Takes a chain id that a quorum's signatures were good for.
+    pub fn prove_chain(&self, id: ChainId) {
+        // Set only while nobody asked the endpoints; a wrong one cannot have
+        // been agreed on where signatures hold.
+        let _ = self.chain_id.set((id, usize::MAX));
     }
 
     /// Makes findings durable.

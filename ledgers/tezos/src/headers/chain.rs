@@ -36,6 +36,8 @@ pub enum Refused {
 /// Every header that was seen, and each endpoint's branch.
 pub struct Chain {
     headers: HashMap<BlockHash, Arc<Header>>,
+    /// The headers that name a block as their predecessor.
+    after: HashMap<BlockHash, Vec<BlockHash>>,
     /// Per endpoint: the hash it stands behind at each level.
     views: Vec<BTreeMap<i32, BlockHash>>,
 }
@@ -45,6 +47,7 @@ impl Chain {
     pub fn new(n: usize) -> Self {
         Self {
             headers: HashMap::new(),
+            after: HashMap::new(),
             views: vec![BTreeMap::new(); n],
         }
     }
@@ -69,25 +72,29 @@ impl Chain {
             header.follows(before).map_err(Refused::Link)?;
         }
         // A header that came first, and now turns out not to fit.
-        let children: Vec<_> = self.children(&hash).map(|(hash, _)| hash).collect();
-        for child in children {
-            if self.headers[&child].follows(&header).is_err() {
+        for child in self.after.get(&hash).cloned().unwrap_or_default() {
+            let child_header = self.headers.get(&child);
+            if child_header.is_some_and(|child| child.follows(&header).is_err()) {
                 self.forget(&child);
             }
         }
+        self.after.entry(header.predecessor).or_default().push(hash);
         self.headers.insert(hash, Arc::new(header));
         Ok(true)
     }
 
-    fn children<'a>(
-        &'a self,
-        hash: &'a BlockHash,
-    ) -> impl Iterator<Item = (BlockHash, &'a Arc<Header>)> + 'a {
-        let is_child = move |(_, header): &(&BlockHash, &Arc<Header>)| header.predecessor == *hash;
-        self.headers
-            .iter()
-            .filter(is_child)
-            .map(|(hash, header)| (*hash, header))
+    /// The blocks that name this one as their predecessor.
+    pub fn children(&self, hash: &BlockHash) -> Vec<Place> {
+        let children = self.after.get(hash).into_iter().flatten();
+        children
+            .filter_map(|hash| {
+                Some(Place {
+                    hash: *hash,
+                    header: self.header(hash)?,
+                    support: self.support(hash),
+                })
+            })
+            .collect()
     }
 
     /// Removes a header that does not hold from every branch.
@@ -95,6 +102,9 @@ impl Chain {
         let Some(header) = self.headers.remove(hash) else {
             return;
         };
+        if let Some(after) = self.after.get_mut(&header.predecessor) {
+            after.retain(|child| child != hash);
+        }
         for view in &mut self.views {
             if view.get(&header.level) == Some(hash) {
                 view.split_off(&header.level);
@@ -157,6 +167,11 @@ impl Chain {
         let newest = self.headers.values().map(|header| header.level).max();
         let floor = newest.unwrap_or(0) - i32::try_from(defaults::HEADERS).unwrap_or(i32::MAX);
         self.headers.retain(|_, header| header.level >= floor);
+        let headers = &self.headers;
+        self.after.retain(|_, children| {
+            children.retain(|child| headers.contains_key(child));
+            !children.is_empty()
+        });
     }
 
     /// How many endpoints stand behind a block.
@@ -205,24 +220,6 @@ impl Chain {
                     (next.support, &next.header.fitness) > (best.support, &best.header.fitness);
                 if better { next } else { best }
             })
-    }
-
-    /// The block after this one that most endpoints stand behind.
-    pub fn child(&self, hash: &BlockHash) -> Option<Place> {
-        let level = self.headers.get(hash)?.level.checked_add(1)?;
-        let child = self.at(level, 1)?;
-        if child.header.predecessor == *hash {
-            return Some(child);
-        }
-        // Most stand on another branch; take the best child there is.
-        let children = self.children(hash).map(|(hash, header)| Place {
-            hash,
-            header: Arc::clone(header),
-            support: self.support(&hash),
-        });
-        children
-            .filter(|place| place.support > 0)
-            .max_by_key(|place| place.support)
     }
 
     /// The block `back` blocks before `hash`, as far as headers are known.

@@ -42,7 +42,8 @@ pub(crate) async fn follow(core: &Arc<Core>, at: usize) {
     }
 }
 
-/// Reads the stream of heads; `false` when the endpoint has none.
+/// Reads the stream of heads; `false` when the endpoint has none, or one in
+/// which there is no head.
 async fn stream(core: &Arc<Core>, at: usize) -> bool {
     let upstream = &core.upstreams.all()[at];
     let path = format!("/monitor/heads/{}", core.settings.chain);
@@ -55,10 +56,11 @@ async fn stream(core: &Arc<Core>, at: usize) -> bool {
         }
     };
     let mut buffer = BytesMut::new();
+    let mut has_heads = false;
     loop {
         let piece = match timeout(defaults::MONITOR_SILENCE, response.chunk()).await {
             Ok(Ok(Some(piece))) => piece,
-            Ok(Ok(None)) | Err(_) => return true,
+            Ok(Ok(None)) | Err(_) => return has_heads,
             Ok(Err(_)) => {
                 let fault = Fault::Unreachable("the stream of heads broke off".to_owned());
                 core.upstreams.report(upstream, &fault);
@@ -72,15 +74,16 @@ async fn stream(core: &Arc<Core>, at: usize) -> bool {
                 core.upstreams.report(upstream, &fault);
                 return true;
             };
-            if let Err(why) = core.learn_head_line(at, &line).await {
-                tracing::debug!(upstream = upstream.name(), why, "head not taken");
+            match core.learn_head_line(at, &line).await {
+                Ok(()) => has_heads = true,
+                Err(why) => tracing::debug!(upstream = upstream.name(), why, "head not taken"),
             }
             if upstream.is_quarantined() {
                 return true;
             }
         }
         if buffer.len() > defaults::MONITOR_LINE {
-            return true;
+            return false;
         }
     }
 }

@@ -9,11 +9,13 @@ use heliostat_core::Assurance;
 use heliostat_node::Served;
 use heliostat_tezos_verifier::{BlockHash, ChainId, Header, ProtocolHash};
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{
     Core,
     resolve::{At, tally},
 };
-use crate::{consensus, defaults, endpoint::Answer, error::ReadError, links};
+use crate::{consensus, defaults, endpoint::Answer, error::ReadError, evidence, links};
 
 impl Core {
     /// Who may be asked, best first: those in a pause come last.
@@ -26,26 +28,50 @@ impl Core {
         order
     }
 
+    /// Who may be asked now, and who is in a pause.
+    fn askable_now(&self) -> (Vec<usize>, Vec<usize>) {
+        let all = self.upstreams.all();
+        self.askable()
+            .into_iter()
+            .partition(|at| all[*at].is_usable())
+    }
+
     /// Asks everybody; the answer that enough of them give, with how many did.
     pub(crate) async fn agree(
         self: &Arc<Self>,
         path: &str,
         what: &str,
     ) -> Result<(Bytes, usize), ReadError> {
-        let mut running: FuturesUnordered<_> = self
-            .askable()
-            .into_iter()
-            .map(|at| async move {
-                let answer = self
-                    .endpoint(at)
-                    .get_json(path, defaults::SHORT_BYTES)
-                    .await;
-                (at, answer)
-            })
-            .collect();
+        let begun = Instant::now();
+        let (usable, paused) = self.askable_now();
+        let ask = |at: usize| async move {
+            let answer = self
+                .endpoint(at)
+                .get_json(path, defaults::SHORT_BYTES)
+                .await;
+            (at, answer)
+        };
+        let mut running: FuturesUnordered<_> = usable.into_iter().map(ask).collect();
+        let mut paused = paused.into_iter();
         let mut answers = Vec::new();
         let mut trouble = Vec::new();
-        while let Some((at, answer)) = running.next().await {
+        let mut until = None;
+        loop {
+            let next = async {
+                match until {
+                    None => running.next().await,
+                    Some(until) => timeout_at(until, running.next()).await.unwrap_or(None),
+                }
+            };
+            let Some((at, answer)) = next.await else {
+                // Those in a pause are asked only where the others are not enough.
+                let enough = tally(&answers).iter().any(|(_, k)| *k >= self.needed);
+                match paused.next().filter(|_| !enough) {
+                    Some(at) => running.push(ask(at)),
+                    None => break,
+                }
+                continue;
+            };
             let upstream = &self.upstreams.all()[at];
             match answer {
                 Ok(Answer::Lack(lack)) => trouble.push(format!("{}: {lack}", upstream.name())),
@@ -57,6 +83,12 @@ impl Core {
                     trouble.push(format!("{}: {fault}", upstream.name()));
                     self.upstreams.report(upstream, &fault);
                 }
+            }
+            // Where nothing else can win any more, the rest is waited for only
+            // as long as it took so far: their voices better the grade.
+            let won = tally(&answers).iter().any(|(_, k)| *k >= self.needed);
+            if won && 2 * self.needed > self.n() && until.is_none() {
+                until = Some(Instant::now() + begun.elapsed().max(defaults::HEDGE_LEAST));
             }
         }
         let mut tally = tally(&answers);
@@ -156,6 +188,51 @@ impl Core {
         }
     }
 
+    /// All operations of a block, or all their hashes, from the first endpoint
+    /// whose answer has the root that the header says. One whose answer has
+    /// another root lies.
+    pub(crate) async fn checked_operations(
+        self: &Arc<Self>,
+        path: &str,
+        header: &Header,
+    ) -> Result<Bytes, ReadError> {
+        let mut trouble = Vec::new();
+        for at in self.askable() {
+            let upstream = &self.upstreams.all()[at];
+            let name = upstream.name();
+            let answer = upstream.source().get_json(path, defaults::OPERATIONS_BYTES);
+            let bytes = match answer.await {
+                Ok(Answer::Value(bytes)) => bytes,
+                Ok(Answer::Lack(lack)) => {
+                    trouble.push(format!("{name}: {lack}"));
+                    continue;
+                }
+                Err(fault) => {
+                    trouble.push(format!("{name}: {fault}"));
+                    self.upstreams.report(upstream, &fault);
+                    continue;
+                }
+            };
+            match links::operations_root(&bytes) {
+                Some(root) if root == header.operations_hash => {
+                    self.upstreams.report_ok(upstream, Served::Data);
+                    return Ok(bytes);
+                }
+                Some(root) => {
+                    trouble.push(format!("{name}: not the operations of the header"));
+                    let lie = evidence::operations_root(path, &bytes, header, root.0);
+                    self.convict(at, lie);
+                }
+                None => trouble.push(format!("{name}: no list of operations")),
+            }
+        }
+        Err(ReadError::Unavailable(format!(
+            "no endpoint gives the operations of block {}: {}",
+            header.hash(),
+            trouble.join("; ")
+        )))
+    }
+
     /// The chain's id: the operator's, else as enough endpoints give it.
     pub(crate) async fn chain_id(self: &Arc<Self>) -> Result<(ChainId, Assurance), ReadError> {
         if let Some(id) = self.settings.chain_id {
@@ -170,7 +247,11 @@ impl Core {
             Ok::<_, ReadError>((id, votes))
         });
         let (id, votes) = *asked.await?;
-        Ok((id, self.grade_of_votes(votes)))
+        let grade = match votes {
+            usize::MAX => Assurance::Proven,
+            votes => self.grade_of_votes(votes),
+        };
+        Ok((id, grade))
     }
 
     /// The protocol that is in charge of the state after a block: as the
@@ -196,6 +277,10 @@ impl Core {
             return Ok((protocol, self.grade_of_votes(votes)));
         }
         let (_, protocol, votes) = self.ask_protocols(at).await?;
+        let tree = at.state.tree();
+        if tree.and_then(|tree| links::protocol(&tree, Some(protocol))) == Some(protocol) {
+            return Ok((protocol, self.grade_of_read(at)?));
+        }
         if let Some(proto) = proto {
             let protocols = self.protocols.lock();
             let mut protocols = protocols.unwrap_or_else(PoisonError::into_inner);

@@ -23,6 +23,8 @@ pub enum Link {
     Unknown,
     /// The header of this block commits to the root.
     Header(BlockHash),
+    /// The root is the operator's checkpoint.
+    Checkpoint,
 }
 
 /// The state of one block.

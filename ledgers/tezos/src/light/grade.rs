@@ -32,6 +32,7 @@ impl Core {
         let votes = self.grade_of_votes(state.board.support(&root));
         Ok(match state.link() {
             Link::Unknown => votes,
+            Link::Checkpoint => Assurance::Proven,
             Link::Header(next) => votes.max(self.grade_of_block(&next, 0)),
         })
     }
@@ -49,7 +50,7 @@ impl Core {
         let Some((header, next)) = self.headers.committed(&state.hash) else {
             return Ok(());
         };
-        if state.link() == Link::Header(next.hash) {
+        if [Link::Header(next.hash), Link::Checkpoint].contains(&state.link()) {
             return Ok(());
         }
         if links::commits(&header, hash, &next.header.context) {

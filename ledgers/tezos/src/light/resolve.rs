@@ -7,7 +7,11 @@ use heliostat_tezos_verifier::{BlockHash, Header};
 
 use super::{Core, HeadPolicy, block::BlockState};
 use crate::{
-    block_id::BlockId, consensus, defaults, endpoint::Answer, error::ReadError, headers::Head,
+    block_id::BlockId,
+    consensus, defaults,
+    endpoint::Answer,
+    error::ReadError,
+    headers::{Head, finality},
 };
 
 /// The block a request is pinned to.
@@ -19,6 +23,17 @@ pub(crate) struct At {
     pub state: Arc<BlockState>,
     /// How the name was resolved.
     naming: Naming,
+}
+
+impl At {
+    /// A block that is named by its hash.
+    pub fn exact(core: &Core, hash: BlockHash) -> Self {
+        Self {
+            hash,
+            state: core.blocks.get(&hash),
+            naming: Naming::Exact,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -57,7 +72,8 @@ impl Core {
             BlockId::Level(level) | BlockId::Genesis(level) => {
                 let needed = self.needed;
                 let signed = i32::try_from(level).unwrap_or(i32::MAX);
-                if let Some(hash) = self.headers.at(signed, needed) {
+                let known = self.headers.final_at(signed);
+                if let Some(hash) = known.or_else(|| self.headers.at(signed, needed)) {
                     return Ok(at(hash, Naming::Chain));
                 }
                 let (hash, votes) = self.ask_hash(&level.to_string()).await?;
@@ -81,16 +97,13 @@ impl Core {
 
     /// The head by the operator's policy.
     pub(crate) async fn head(self: &Arc<Self>) -> Result<Head, ReadError> {
-        let newest = self.newest_head().await?;
         if self.settings.head == HeadPolicy::Newest {
-            return Ok(newest);
+            return self.newest_head().await;
         }
         if self.finality_is_on() {
-            return self.headers.final_head().ok_or_else(|| {
-                let why = self.headers.why_unproven();
-                ReadError::Unavailable(format!("no block is proven yet: {why}"))
-            });
+            return self.proven_head().await;
         }
+        let newest = self.newest_head().await?;
         // One back: the newest block whose successor is known and checked.
         let before = newest.header.predecessor;
         match self.headers.header(&before) {
@@ -109,6 +122,19 @@ impl Core {
                 })
             }
         }
+    }
+
+    /// The newest block whose state is proven, whatever the endpoints agree on.
+    async fn proven_head(self: &Arc<Self>) -> Result<Head, ReadError> {
+        if let Some(head) = self.headers.final_head() {
+            return Ok(head);
+        }
+        self.refresh_heads().await;
+        finality::look(self).await;
+        self.headers.final_head().ok_or_else(|| {
+            let why = self.headers.why_unproven();
+            ReadError::Unavailable(format!("no block is proven yet: {why}"))
+        })
     }
 
     /// The newest block that enough endpoints stand behind.

@@ -134,7 +134,7 @@ fn a_gap_is_found_and_once_filled_counts_for_the_blocks_below() {
         Some(headers[0].hash())
     );
     assert_eq!(
-        chain.child(&headers[2].hash()).unwrap().hash,
+        chain.children(&headers[2].hash())[0].hash,
         headers[3].hash()
     );
 }
