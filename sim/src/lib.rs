@@ -4,6 +4,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`tezos`] | a Tezos chain with real keys and states, and the nodes that serve it |
 //! | [`zcash`] | Zcash chains and the JSON-RPC nodes that serve them |
 
+pub mod tezos;
 pub mod zcash;
