@@ -6,17 +6,19 @@
 //! |---|---|
 //! | [`zcash`] | the flags of `heliostat zcash` and how they become a configuration |
 //! | [`aliases`] | lightwalletd's flag names and what each of them does here |
+//! | [`show`] | the effective configuration, completions and man pages |
 //! | [`exit`] | the exit codes |
 
 pub mod aliases;
 pub mod exit;
+pub mod show;
 pub mod zcash;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, effective::Origins};
 use exit::Failure;
 
 /// A verified light node: run it next to nodes you do not trust, and talk to
@@ -86,6 +88,33 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the effective configuration, and where each value comes from
+    #[command(
+        after_help = "Example:\n  heliostat show-config --config heliostat.toml\n\nPasswords, tokens and keys are not shown."
+    )]
+    ShowConfig {
+        /// What to show.
+        #[command(flatten)]
+        target: Target,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example:\n  heliostat completions bash > ~/.local/share/bash-completion/completions/heliostat"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the program's man page, or write those of all commands
+    #[command(after_help = "Example:\n  heliostat man --out ~/.local/share/man/man1")]
+    Man {
+        /// A folder for one page a command; made if there is none.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Show it all on an embedded chain, without a network
     #[command(after_help = "Example:\n  heliostat demo --once")]
     Demo(crate::demo::DemoArgs),
@@ -116,6 +145,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// Where the values come from that are not defaults.
+    fn origins(&self) -> Result<Origins, Failure> {
+        match &self.config {
+            Some(file) => Ok(Origins::of_file(file)?),
+            None => Ok(self.zcash.origins()),
+        }
+    }
+
     /// The configuration, with an upstream required or not.
     fn config(self, needs_upstream: bool) -> Result<Config, Failure> {
         match self.config {
@@ -151,6 +188,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify { target, deep, json } => {
             crate::verify::run(target.config(deep)?, deep, json)
         }
+        Command::ShowConfig { target, json } => show::config(target, json),
+        Command::Completions { shell } => show::completions(shell),
+        Command::Man { out } => show::man(out.as_deref()),
         Command::Demo(args) => crate::run::runtime()?.block_on(crate::demo::run(args)),
         Command::Version => {
             println!("heliostat {}", env!("CARGO_PKG_VERSION"));

@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`settings`] | every setting with its meaning and default, once |
 //! | [`keys`] | rejects unknown keys, naming the nearest known one |
+//! | [`effective`] | every setting with its value and where it comes from |
 //! | [`document`] | `docs/configuration.md` and `heliostat.example.toml`, made from the settings |
 //! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
 
 pub mod document;
+pub mod effective;
 pub mod keys;
 pub mod settings;
 pub mod zcash;

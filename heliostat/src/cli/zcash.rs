@@ -8,6 +8,7 @@ use heliostat_observe::logs;
 use super::{aliases::ALIASES, exit::Failure};
 use crate::config::{
     ChainConfig, Config, ZcashConfig,
+    effective::Origins,
     zcash::{Checkpoint, Credentials, NetworkName, RoleName, UpstreamConfig},
 };
 
@@ -246,6 +247,92 @@ impl ZcashArgs {
         let chain = (CHAIN.to_owned(), ChainConfig::Zcash(zcash));
         config.chain = [chain].into();
         Ok((config, notes))
+    }
+
+    /// Which flag sets what, in the order of [`into_config`](Self::into_config).
+    pub(crate) fn origins(&self) -> Origins {
+        let mut origins = Origins::default();
+        let old = &self.lightwalletd;
+        let given = [
+            ("store.address", "--data-dir", old.data_dir.is_some()),
+            ("store.address", "--nocache", old.nocache == Some(true)),
+            ("store.address", "--store", self.store.is_some()),
+            ("observe.listen", "--observe", self.observe.is_some()),
+            ("observe.log-level", "--log-level", self.log_level.is_some()),
+            ("observe.log-format", "--log-file", self.log_file.is_some()),
+            (
+                "observe.log-format",
+                "--log-format",
+                self.log_format.is_some(),
+            ),
+            ("observe.log-file", "--log-file", self.log_file.is_some()),
+            (
+                "door.no-tls-very-insecure",
+                "--no-tls-very-insecure",
+                self.no_tls_very_insecure.is_some(),
+            ),
+            ("chain.zcash.ledger", "zcash", true),
+            ("chain.zcash.network", "--network", self.network.is_some()),
+            ("chain.zcash.listen", "--listen", self.listen.is_some()),
+            (
+                "chain.zcash.checkpoint",
+                "--checkpoint",
+                self.checkpoint.is_some(),
+            ),
+            (
+                "chain.zcash.rpc-user",
+                "--rpc-user",
+                self.rpc_user.is_some(),
+            ),
+            (
+                "chain.zcash.rpc-password",
+                "--rpc-password",
+                self.rpc_password.is_some(),
+            ),
+            (
+                "chain.zcash.rpc-password-file",
+                "--rpc-password-file",
+                self.rpc_password_file.is_some(),
+            ),
+            (
+                "chain.zcash.rpc-cookie-file",
+                "--rpc-cookie-file",
+                self.rpc_cookie_file.is_some(),
+            ),
+            (
+                "chain.zcash.zcash-conf",
+                "--zcash-conf",
+                self.zcash_conf.is_some(),
+            ),
+            (
+                "chain.zcash.donation-address",
+                "--donation-address",
+                self.donation_address.is_some(),
+            ),
+            (
+                "chain.zcash.ping-very-insecure",
+                "--ping-very-insecure",
+                self.ping_very_insecure.is_some(),
+            ),
+        ];
+        for (path, flag, _) in given.iter().filter(|(.., given)| *given) {
+            origins.flag(*path, flag);
+        }
+        let mut followed = vec!["--upstream"; self.upstream.len()];
+        if old.rpchost.is_some() || old.rpcport.is_some() {
+            followed.push("--rpchost");
+        }
+        if followed.is_empty() && self.zcash_conf.is_some() {
+            followed.push("--zcash-conf");
+        }
+        let witnesses = vec!["--witness"; self.witness.len()];
+        for (index, flag) in followed.into_iter().chain(witnesses).enumerate() {
+            origins.flag(format!("chain.{CHAIN}.upstream[{index}].url"), flag);
+            if flag == "--witness" {
+                origins.flag(format!("chain.{CHAIN}.upstream[{index}].role"), flag);
+            }
+        }
+        origins
     }
 
     /// Every node that is named, followed ones first.

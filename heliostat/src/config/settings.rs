@@ -178,7 +178,7 @@ pub const SETTINGS: &[Setting] = &[
     set(CHAIN, "listen", "`127.0.0.1:9067`", r#""127.0.0.1:9067""#, "--listen",
         "Where `CompactTxStreamer` is served over gRPC."),
     set(CHAIN, "checkpoint", "genesis", r#""1687239:00000000000e71c9d5256ad3a848213b9a53852e2fd834ac38a3d0a1d1f876da""#, "--checkpoint",
-        "A block you trust, to begin after instead of at genesis: `HEIGHT:HASH:SAPLING:ORCHARD:IRONWOOD`, the hash as explorers show it and the sizes of the note commitment trees after it. With `HEIGHT:HASH` alone the sizes are an upstream's word, and no block is better than `relayed`."),
+        "A block you trust, to begin after instead of at genesis: `HEIGHT:HASH:SAPLING:ORCHARD:IRONWOOD`, the hash as explorers show it and the sizes of the note commitment trees after it. With `HEIGHT:HASH` alone the sizes are an upstream's word, and no block is better than `relayed`. A chain that is stored already must have this block."),
     set(CHAIN, "rpc-user", "none", r#""heliostat""#, "--rpc-user",
         "User name for every upstream without credentials of its own. Also `HELIOSTAT_ZCASH_RPCUSER`."),
     set(CHAIN, "rpc-password", "none", r#""secret""#, "--rpc-password",
