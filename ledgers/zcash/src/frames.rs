@@ -263,6 +263,48 @@ impl FrameStream {
     }
 }
 
+/// One block, without what a run of them has to remember: for a single call
+/// that would be a good part of the work.
+pub(crate) async fn single(
+    view: &View,
+    height: u64,
+    projection: Projection,
+) -> Result<Slab, ReadError> {
+    if view.touched(height) {
+        return Err(ReadError::Reorged);
+    }
+    let part = projection.part();
+    // Boxed, so that the usual answer does not carry the state of the rare one.
+    let (chunk, blob) = match view.cached(part, height) {
+        Some(found) => found,
+        None => Box::pin(view.read(part, height, height)).await?,
+    };
+    let Blob::Frames(frames) = blob else {
+        return Err(corrupt("frames were expected".into()).into());
+    };
+    let cap = if chunk.count == 1 || chunk.cap == Assurance::Proven {
+        chunk.cap
+    } else {
+        Box::pin(view.lowest_cap(height..=height)).await?
+    };
+    let block = (height - chunk.first) as usize;
+    let stored = frames.slice(block..block + 1);
+    let bytes = match projection.work(&chunk) {
+        None => stored,
+        Some(filter) => {
+            let mut out = Vec::with_capacity(stored.len());
+            let done = filter.frames(&stored, &mut out);
+            done.map_err(|broken| corrupt(format!("block {height}: {broken}")))?;
+            out.into()
+        }
+    };
+    Ok(Slab {
+        bytes,
+        heights: height..=height,
+        cap,
+    })
+}
+
 /// The message of a slab that holds one frame.
 pub(crate) fn only_message(slab: &Slab) -> Option<Bytes> {
     (slab.bytes.len() >= PREFIX).then(|| slab.bytes.slice(PREFIX..))

@@ -42,7 +42,7 @@ use http::{HeaderValue, header::CONTENT_TYPE};
 use tonic::{Code, Status};
 
 use crate::{
-    frames::{Projection, Slab},
+    frames::{self, Projection, Slab},
     replica::{ZcashReplica, defaults::REQUEST_BYTES},
     view::{ReadError, Shared, View},
 };
@@ -259,14 +259,15 @@ pub enum Which {
 /// the chain, which lightwalletd cannot be asked for, is NOT_FOUND.
 pub async fn block(view: &View, which: Which, projection: Projection) -> Result<Slab, Status> {
     let failed = |error| failure(error, view);
-    let height =
-        match which {
-            Which::Height(height) => height,
-            Which::Id(id) => view.height_of(&id).await.map_err(failed)?.ok_or_else(|| {
-                Status::not_found("GetBlock: no block of this hash is on the chain")
-            })?,
-        };
-    let slab = view.frames(height, height, projection).next().await;
-    slab.map_err(failed)?
-        .ok_or_else(|| failed(ReadError::Missing(height)))
+    let height = match which {
+        Which::Height(height) => height,
+        // Boxed for the sake of the calls that name a height.
+        Which::Id(id) => Box::pin(view.height_of(&id))
+            .await
+            .map_err(failed)?
+            .ok_or_else(|| Status::not_found("GetBlock: no block of this hash is on the chain"))?,
+    };
+    frames::single(view, height, projection)
+        .await
+        .map_err(failed)
 }

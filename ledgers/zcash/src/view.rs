@@ -222,6 +222,13 @@ impl View {
         Ok(self.touched(highest))
     }
 
+    /// The blob that holds `height`, with its chunk, if it is in the cache.
+    pub(crate) fn cached(&self, part: Part, height: u64) -> Option<(ChunkInfo, Blob)> {
+        let chunk = self.index.chunks.find(height)?;
+        let blob = self.shared.cache.peek(&Key::new(part, chunk))?;
+        Some((chunk.clone(), blob))
+    }
+
     /// The blob that holds `height`, with its chunk. `highest` is the greatest
     /// height of the whole request: when a rewind touched it, nothing is read.
     pub(crate) async fn read(

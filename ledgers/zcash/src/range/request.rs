@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use axum::{body::Body, response::Response};
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use heliostat_zcash_proto::BlockRange;
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use prost::Message;
 use tonic::Status;
 
@@ -69,18 +69,39 @@ pub fn not_grpc(headers: &HeaderMap) -> Option<Response> {
 /// Reads the one message of a request, which may have `most` bytes, bounded in
 /// time too.
 pub async fn read<M: Message + Default>(body: Body, most: usize) -> Result<M, Status> {
-    let limited = Limited::new(body, most + PREFIX);
-    let collected = tokio::time::timeout(REQUEST_TIME, limited.collect())
+    let body = tokio::time::timeout(REQUEST_TIME, collect(body, most + PREFIX))
         .await
-        .map_err(|_| Status::deadline_exceeded("the request message did not arrive in time"))?
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                too_large(most)
-            } else {
-                Status::cancelled(format!("the request could not be read: {error}"))
-            }
+        .map_err(|_| Status::deadline_exceeded("the request message did not arrive in time"))?;
+    decode(body?.ok_or_else(|| too_large(most))?, most)
+}
+
+/// The whole of a body; `None` when it has more than `most` bytes. Most come
+/// in one piece, which is then not copied.
+async fn collect(mut body: Body, most: usize) -> Result<Option<Bytes>, Status> {
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Status::cancelled(format!("the request could not be read: {error}"))
         })?;
-    decode(collected.to_bytes(), most)
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + rest.len() + data.len() > most {
+            return Ok(None);
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(Some(first));
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok(Some(whole.freeze()))
 }
 
 fn too_large(most: usize) -> Status {
