@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use heliostat::config::settings::SETTINGS;
+use heliostat::config::settings::settings;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -161,7 +161,7 @@ fn every_setting_with_a_flag_names_that_flag() {
         flags.iter().any(|(given, _)| *given == flag)
     };
     let mut looked_at = 0;
-    for setting in SETTINGS.iter().filter(covered) {
+    for setting in settings().filter(covered) {
         let path = setting.path().replace("<name>", "zcash");
         // The second upstream is the witness.
         let index = usize::from(setting.key == "role");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{SETTINGS, Setting, TABLES, Table};
+use super::settings::{Setting, Table, settings, tables};
 use crate::cli::aliases::ALIASES;
 
 /// The text of `docs/configuration.md`.
@@ -16,7 +16,7 @@ pub fn reference() -> String {
          tells what it finds at each upstream. A complete file to start from is \
          [heliostat.example.toml](../heliostat.example.toml).\n",
     );
-    for table in TABLES.iter().filter(|table| !table.about.is_empty()) {
+    for table in tables().filter(|table| !table.about.is_empty()) {
         let _ = write!(text, "\n## `{}`\n\n{}\n", heading(table), table.about);
         let settings = of(table);
         if table.free {
@@ -61,7 +61,7 @@ pub fn example() -> String {
          # default or an example; remove the `#` to set it.\n\
          # Generated: `cargo run -- docs-config --example > heliostat.example.toml`.\n",
     );
-    for table in TABLES.iter().filter(|table| !table.about.is_empty()) {
+    for table in tables().filter(|table| !table.about.is_empty()) {
         text.push('\n');
         comment(&mut text, table.about);
         let _ = writeln!(text, "{}", heading(table).replace("<name>", "zcash"));
@@ -85,7 +85,7 @@ fn heading(table: &Table) -> String {
 }
 
 fn of(table: &Table) -> Vec<&'static Setting> {
-    let settings = SETTINGS.iter();
+    let settings = settings();
     settings
         .filter(|setting| setting.table == table.shape)
         .collect()
@@ -161,7 +161,7 @@ mod tests {
         let written = toml::Table::try_from(&config).expect("a configuration serializes");
         let (mut held, mut documented) = (BTreeSet::new(), BTreeSet::new());
         paths(&written, "", &mut held);
-        documented.extend(SETTINGS.iter().map(Setting::path));
+        documented.extend(settings().map(Setting::path));
         assert_eq!(held, documented);
     }
 

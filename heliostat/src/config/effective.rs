@@ -12,7 +12,7 @@ use toml::{
 
 use super::{
     Config, ConfigError,
-    settings::{SETTINGS, Setting, TABLES, Table},
+    settings::{Setting, Table, settings, tables},
     state_folder,
 };
 use crate::zcash::nodes::without_credentials;
@@ -154,7 +154,7 @@ pub fn sections(
 ) -> Vec<Section> {
     let written = TomlTable::try_from(config).expect("a configuration is always TOML");
     let mut sections = Vec::new();
-    for table in TABLES.iter().filter(|table| !table.about.is_empty()) {
+    for table in tables().filter(|table| !table.about.is_empty()) {
         for (path, held) in instances(&written, table) {
             let rows: Vec<_> = if table.free {
                 let free = |(key, value): (&String, &Value)| {
@@ -168,7 +168,7 @@ pub fn sections(
                 };
                 held.iter().map(free).collect()
             } else {
-                let settings = SETTINGS.iter();
+                let settings = settings();
                 let settings = settings.filter(|setting| setting.table == table.shape);
                 settings
                     .map(|setting| row(setting, &path, &held, origins, environment))

@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::settings::{SETTINGS, TABLES};
+use super::settings::{settings, tables};
 
 /// Checks every key of a file.
 ///
@@ -18,7 +18,7 @@ pub fn check(file: &Table) -> Result<(), String> {
 fn walk(table: &Table, shape: &str, path: &str) -> Result<(), String> {
     for (key, value) in table {
         let (shape, path) = (step(shape, key), join(path, key));
-        if let Some(known) = TABLES.iter().find(|table| table.shape == shape) {
+        if let Some(known) = tables().find(|table| table.shape == shape) {
             match value {
                 Value::Table(inner) if known.free => check_free(inner, known.keys, &path)?,
                 Value::Table(inner) => walk(inner, &shape, &path)?,
@@ -61,23 +61,21 @@ fn step(shape: &str, key: &str) -> String {
 }
 
 fn is_setting(shape: &str) -> bool {
-    SETTINGS.iter().any(|setting| setting.path() == shape)
+    settings().any(|setting| setting.path() == shape)
 }
 
 fn unknown(shape: &str, path: &str, key: &str) -> String {
     let table = shape.rsplit_once('.').map_or("", |(table, _)| table);
-    let elsewhere = SETTINGS
-        .iter()
+    let elsewhere = settings()
         .find(|setting| setting.key == key)
         .filter(|setting| setting.table != table);
     if let Some(setting) = elsewhere {
         return format!("unknown key {path}; {key} belongs to [{}]", setting.table);
     }
-    let settings = SETTINGS
-        .iter()
+    let settings = settings()
         .filter(|setting| setting.table == table)
         .map(|setting| setting.key);
-    let tables = TABLES.iter().filter_map(|known| {
+    let tables = tables().filter_map(|known| {
         let (above, last) = known.shape.rsplit_once('.').unwrap_or(("", known.shape));
         (above == table).then_some(last)
     });

@@ -1,5 +1,13 @@
 //! Every setting, documented once: `docs/configuration.md`, the example file
 //! and the check for unknown keys are made from these tables.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`door`] | `[door]` and what is below it |
+//! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
+
+pub mod door;
+pub mod zcash;
 
 /// Where metrics, health and status are served unless told otherwise.
 pub const OBSERVE: &str = "127.0.0.1:9068";
@@ -37,59 +45,15 @@ const fn table(shape: &'static str, about: &'static str) -> Table {
     }
 }
 
-/// The methods a minimum grade can be set for.
-pub const METHODS: &[&str] = &[
-    "GetLatestBlock",
-    "GetBlock",
-    "GetBlockNullifiers",
-    "GetBlockRange",
-    "GetBlockRangeNullifiers",
-    "GetTransaction",
-    "SendTransaction",
-    "GetTaddressTxids",
-    "GetTaddressTransactions",
-    "GetTaddressBalance",
-    "GetTaddressBalanceStream",
-    "GetMempoolTx",
-    "GetMempoolStream",
-    "GetTreeState",
-    "GetLatestTreeState",
-    "GetSubtreeRoots",
-    "GetAddressUtxos",
-    "GetAddressUtxosStream",
-    "GetLightdInfo",
-    "Ping",
-];
-
 /// Every table, parents first.
-pub const TABLES: &[Table] = &[
+pub fn tables() -> impl Iterator<Item = &'static Table> {
+    [TABLES, door::TABLES, zcash::TABLES].into_iter().flatten()
+}
+
+/// What belongs to no other part.
+const TABLES: &[Table] = &[
     table("store", "Where the replicas live."),
     table("observe", "Metrics, health, status and logs."),
-    table("door", "What holds for every listening socket."),
-    table("chain", ""),
-    table(
-        "chain.<name>",
-        "One chain. The name is yours; it appears in metrics, in the status and in the store's name.",
-    ),
-    Table {
-        repeated: true,
-        ..table(
-            "chain.<name>.upstream",
-            "One node to follow or to ask as a witness; at least one follows. There is no default: Heliostat never talks to a node you did not name.",
-        )
-    },
-    Table {
-        free: true,
-        keys: METHODS,
-        ..table(
-            "chain.<name>.minimum",
-            "The lowest grade that is answered, by method: `proven`, `agreed k/n` or `relayed`. Below it the method is refused with FAILED_PRECONDITION.",
-        )
-    },
-    table(
-        "chain.<name>.compat",
-        "Where lightwalletd's behaviour and the mended one differ in a way a client could depend on.",
-    ),
 ];
 
 /// One setting.
@@ -146,13 +110,15 @@ const fn must(setting: Setting) -> Setting {
     }
 }
 
-const CHAIN: &str = "chain.<name>";
-const UPSTREAM: &str = "chain.<name>.upstream";
-const COMPAT: &str = "chain.<name>.compat";
-
 /// Every setting, in the order of the document.
+pub fn settings() -> impl Iterator<Item = &'static Setting> {
+    let all = [SETTINGS, door::SETTINGS, zcash::SETTINGS];
+    all.into_iter().flatten()
+}
+
+/// What belongs to no other part.
 #[rustfmt::skip]
-pub const SETTINGS: &[Setting] = &[
+const SETTINGS: &[Setting] = &[
     set("store", "address", "`sqlite:$XDG_STATE_HOME/heliostat/{chain}.sqlite`, where `XDG_STATE_HOME` is `~/.local/state` when not set", r#""sqlite:/var/lib/heliostat/{chain}.sqlite""#, "--store",
         "`sqlite:PATH`, `postgres://USER@HOST/DATABASE` (the password also from `PGPASSWORD`) or `memory:` (nothing is kept). `{chain}` stands for the chain's name; PostgreSQL keeps each chain in a schema of that name."),
 
@@ -164,48 +130,4 @@ pub const SETTINGS: &[Setting] = &[
         "`text` for people, `json` for one object a line."),
     set("observe", "log-file", "standard error", r#""/var/log/heliostat.log""#, "--log-file",
         "A file that events are appended to."),
-
-    set("door", "no-tls-very-insecure", "`false`", "false", "--no-tls-very-insecure",
-        "Serves unencrypted connections on addresses that other machines can reach. Without it only loopback addresses are accepted: put a proxy that ends TLS in front."),
-    set("door", "drain-seconds", "`10`", "10", "",
-        "How long answers under way may take after SIGTERM before they are cut."),
-    set("door", "max-connections", "`10000`", "10000", "",
-        "How many connections are open at once, per listening address; more wait."),
-
-    must(set(CHAIN, "ledger", "", r#""zcash""#, "", "The ledger family: `zcash`.")),
-    set(CHAIN, "network", "what the store holds, else what the first upstream says", r#""main""#, "--network",
-        "`main`, `test` or `regtest`. An upstream of another network is reported and not used. On regtest there is no proof-of-work to check, so no block is `proven`."),
-    set(CHAIN, "listen", "`127.0.0.1:9067`", r#""127.0.0.1:9067""#, "--listen",
-        "Where `CompactTxStreamer` is served over gRPC."),
-    set(CHAIN, "checkpoint", "genesis", r#""1687239:00000000000e71c9d5256ad3a848213b9a53852e2fd834ac38a3d0a1d1f876da""#, "--checkpoint",
-        "A block you trust, to begin after instead of at genesis: `HEIGHT:HASH:SAPLING:ORCHARD:IRONWOOD`, the hash as explorers show it and the sizes of the note commitment trees after it. With `HEIGHT:HASH` alone the sizes are an upstream's word, and no block is better than `relayed`. A chain that is stored already must have this block."),
-    set(CHAIN, "rpc-user", "none", r#""heliostat""#, "--rpc-user",
-        "User name for every upstream without credentials of its own. Also `HELIOSTAT_ZCASH_RPCUSER`."),
-    set(CHAIN, "rpc-password", "none", r#""secret""#, "--rpc-password",
-        "Password for every upstream without credentials of its own. Also `HELIOSTAT_ZCASH_RPCPASSWORD`, or better a file."),
-    set(CHAIN, "rpc-password-file", "none", r#""/run/secrets/rpc-password""#, "--rpc-password-file",
-        "A file whose first line is the password."),
-    set(CHAIN, "rpc-cookie-file", "none", r#""/home/zebra/.cache/zebra/.cookie""#, "--rpc-cookie-file",
-        "The node's cookie file, `user:password`. Read again when the node answers 401. Also `HELIOSTAT_ZCASH_COOKIE`."),
-    set(CHAIN, "zcash-conf", "none", r#""/etc/zebrad.toml""#, "--zcash-conf",
-        "A `zcash.conf` or `zebrad.toml` to take credentials from."),
-    set(CHAIN, "donation-address", "none", r#""u1exampleexampleexample""#, "--donation-address",
-        "A unified address that `GetLightdInfo` names for donations to this server."),
-    set(CHAIN, "ping-very-insecure", "`false`", "false", "--ping-very-insecure",
-        "Answers `Ping`, which lets any client hold tasks here, each for up to 60 s."),
-
-    must(set(UPSTREAM, "url", "", r#""http://127.0.0.1:8232""#, "--upstream, --witness",
-        "The node's JSON-RPC address. `http://USER:PASSWORD@HOST:PORT` is understood too.")),
-    set(UPSTREAM, "role", "`follow`", r#""follow""#, "--witness",
-        "`follow`: blocks are fetched from it. `witness`: it is only asked which block stands at a height."),
-    set(UPSTREAM, "rpc-user", "the chain's", r#""heliostat""#, "", "User name for this upstream."),
-    set(UPSTREAM, "rpc-password", "the chain's", r#""secret""#, "", "Password for this upstream."),
-    set(UPSTREAM, "rpc-password-file", "the chain's", r#""/run/secrets/rpc-password""#, "", "A file whose first line is the password for this upstream."),
-    set(UPSTREAM, "rpc-cookie-file", "the chain's", r#""/home/zebra/.cache/zebra/.cookie""#, "", "The cookie file of this upstream."),
-    set(UPSTREAM, "zcash-conf", "the chain's", r#""/etc/zebrad.toml""#, "", "A `zcash.conf` or `zebrad.toml` with this upstream's credentials."),
-
-    set(COMPAT, "plain-txid", "`false`", "false", "",
-        "`SendTransaction` answers with the plain transaction id, without the double quotes lightwalletd leaves around it."),
-    set(COMPAT, "ok-on-address-error", "`false`", "false", "",
-        "A node's refusal of an address query is answered with an empty success, as lightwalletd does."),
 ];

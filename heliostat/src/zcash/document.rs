@@ -60,7 +60,7 @@ fn cell(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{METHODS, SETTINGS};
+    use crate::config::settings::{settings, zcash::METHODS};
 
     #[test]
     fn the_methods_in_the_tree_are_current() {
@@ -78,8 +78,7 @@ mod tests {
             .iter()
             .filter_map(|entry| entry.switch)
             .collect();
-        let mut settings: Vec<_> = SETTINGS
-            .iter()
+        let mut settings: Vec<_> = settings()
             .filter(|setting| setting.table == "chain.<name>.compat")
             .map(|setting| setting.key)
             .collect();
