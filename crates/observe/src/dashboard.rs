@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Path, media type and content of every file.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 7] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -37,6 +37,21 @@ const FILES: [(&str, &str, &str); 4] = [
         "/dashboard.js",
         "text/javascript; charset=utf-8",
         include_str!("dashboard/dashboard.js"),
+    ),
+    (
+        "/words.js",
+        "text/javascript; charset=utf-8",
+        include_str!("dashboard/words.js"),
+    ),
+    (
+        "/charts.js",
+        "text/javascript; charset=utf-8",
+        include_str!("dashboard/charts.js"),
+    ),
+    (
+        "/evidence.js",
+        "text/javascript; charset=utf-8",
+        include_str!("dashboard/evidence.js"),
     ),
     (
         "/icon.svg",

@@ -1,170 +1,13 @@
-// The dashboard. Everything shown comes from /events and /evidence/one, and
-// much of it from upstreams nobody trusts: text only ever enters the page as
-// text, never as markup.
-"use strict";
+// The dashboard: lives on /events.
 
-const GRADES = ["proven", "agreed", "relayed", "ungraded", "failed"];
-const MEANING = {
-  proven: "proven", agreed: "agreed", relayed: "relayed",
-  ungraded: "without a grade", failed: "errors",
-};
-const HOUR = 3600;
-const SHORTEST_CHART = 300;
-const MORE_BYTES = 65536;
+import { charts, HOUR, mix } from "./charts.js";
+import { open } from "./evidence.js";
+import { bytes, duration, make, own, perSecond, show, whole } from "./words.js";
+
 const RETRY_MS = 5000;
-const SVG = "http://www.w3.org/2000/svg";
 
 const page = { status: null, samples: [], at: 0, omitted: {}, chains: new Map() };
 const byId = (id) => document.getElementById(id);
-
-/** An element with attributes and children; strings become text nodes. */
-function make(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-/** Renders again only when the data changed, so that nothing a reader opened
-    or selected is lost. */
-function show(node, data, render) {
-  const key = JSON.stringify(data);
-  if (node.dataset.shown === key) return;
-  node.dataset.shown = key;
-  node.replaceChildren(...render(data).filter(Boolean));
-}
-
-// -- words ------------------------------------------------------------------
-
-function whole(number) {
-  return number === null || number === undefined ? "?" : number.toLocaleString("en");
-}
-
-function duration(seconds) {
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-  const parts = [];
-  let rest = Math.max(0, Math.round(seconds));
-  for (const [name, length] of units) {
-    if (rest >= length) {
-      parts.push(`${Math.floor(rest / length)} ${name}`);
-      rest %= length;
-    }
-  }
-  return parts.slice(0, 2).join(" ") || "0 s";
-}
-
-function scaled(number, units, step) {
-  let unit = 0;
-  let value = number;
-  while (value >= step && unit < units.length - 1) {
-    value /= step;
-    unit += 1;
-  }
-  const digits = value < 10 && unit > 0 ? 1 : 0;
-  return `${value.toFixed(digits)} ${units[unit]}`;
-}
-
-const bytes = (number) => scaled(number, ["B", "KiB", "MiB", "GiB", "TiB"], 1024);
-const perSecond = (number) => `${number < 10 ? number.toFixed(1) : whole(Math.round(number))}/s`;
-const latency = (seconds) =>
-  seconds < 1 ? `${(seconds * 1000).toPrecision(2) * 1} ms` : `${seconds.toPrecision(2) * 1} s`;
-
-// -- charts -----------------------------------------------------------------
-
-/** The seconds the charts cover: what there is, at most an hour. */
-function span(samples) {
-  const first = samples.length > 0 ? samples[0].at : page.at;
-  return Math.min(HOUR, Math.max(SHORTEST_CHART, page.at - first));
-}
-
-/** A line over time; where there is no value it has a gap. */
-function line(points, seconds, top, style) {
-  let drawn = "";
-  let pen = false;
-  for (const [at, value] of points) {
-    if (value === null || value === undefined) {
-      pen = false;
-      continue;
-    }
-    const x = (100 * (at - (page.at - seconds))) / seconds;
-    const y = 39 - (38 * value) / top;
-    // A dot for a value that stands alone.
-    drawn += pen ? `L${x.toFixed(2)} ${y.toFixed(2)}` : `M${x.toFixed(2)} ${y.toFixed(2)}h0.01`;
-    pen = true;
-  }
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", drawn);
-  path.setAttribute("class", style);
-  return path;
-}
-
-/** A small chart of the samples; `series` are [style, name, value of sample]. */
-function chart(title, samples, series, words) {
-  const seconds = span(samples);
-  const lines = series.map(([style, name, value]) => {
-    const points = samples.map((sample) => [sample.at, value(sample)]);
-    const known = points.map((point) => point[1]).filter((one) => one !== null && one !== undefined);
-    return { style, name, points, known };
-  });
-  const highest = Math.max(0, ...lines.flatMap((one) => one.known));
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 100 40");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("role", "img");
-  const now = lines
-    .map((one) => {
-      const last = one.known.length > 0 ? words(one.known[one.known.length - 1]) : "no data";
-      return one.name ? `${one.name} ${last}` : last;
-    })
-    .join(" · ");
-  svg.setAttribute("aria-label",
-    `${title}: ${now}; highest ${words(highest)} over ${duration(seconds)}`);
-  for (const one of lines) svg.append(line(one.points, seconds, highest || 1, one.style));
-  return make("figure", {},
-    make("figcaption", {}, make("strong", {}, title), make("span", {}, now)),
-    svg,
-    make("div", { class: "axis", "aria-hidden": "true" },
-      make("span", {}, `${duration(seconds)} ago`),
-      make("span", {}, `highest ${words(highest)}`)));
-}
-
-function charts(samples) {
-  const answers = (one) => GRADES.reduce((sum, grade) => sum + one[grade], 0);
-  const rate = (value) => (sample) => value(sample) / Math.max(sample.seconds, 1);
-  const rated = samples.filter((sample) => sample.seconds >= 1);
-  return [
-    chart("Answers", rated, [
-      ["s-agreed", "", rate(answers)],
-      ["s-failed second", "errors", rate((one) => one.failed)],
-    ], perSecond),
-    chart("Latency", samples, [
-      ["s-agreed", "p50", (one) => one.p50],
-      ["s-relayed second", "p99", (one) => one.p99],
-    ], latency),
-    chart("Sent", rated, [["s-agreed", "", rate((one) => one.bytes)]], (n) => `${bytes(n)}/s`),
-    chart("Age of the head", samples, [["s-proven", "", (one) => one.head_age]], duration),
-  ];
-}
-
-/** What the answers of the last hour were worth. */
-function mix(samples) {
-  const sums = {};
-  for (const grade of GRADES) sums[grade] = samples.reduce((sum, one) => sum + one[grade], 0);
-  const all = GRADES.reduce((sum, grade) => sum + sums[grade], 0);
-  if (all === 0) return [make("p", { class: "muted" }, "No answers in the last hour.")];
-  const share = (grade) => (100 * sums[grade]) / all;
-  const bar = make("div", { class: "mix", "aria-hidden": "true" });
-  const legend = make("ul", { class: "legend" });
-  for (const grade of GRADES.filter((one) => sums[one] > 0)) {
-    const part = make("span", { class: `b-${grade}` });
-    part.style.flex = `${share(grade)} 0 0`;
-    bar.append(part);
-    const percent = share(grade) >= 99.95 ? "100" : share(grade).toFixed(1);
-    legend.append(make("li", {}, make("i", { class: `b-${grade}` }),
-      `${MEANING[grade]} ${percent} % (${whole(sums[grade])})`));
-  }
-  return [bar, legend];
-}
 
 // -- parts of a chain -------------------------------------------------------
 
@@ -212,11 +55,11 @@ function table(caption, heads, rows) {
 
 function upstreams(all) {
   if (all.length === 0) return [make("p", { class: "muted" }, "None.")];
-  const marks = { ok: "✓", wrong: "✗" };
+  const mark = (state) => (state === "ok" ? "✓" : state === "wrong" ? "✗" : "!");
   const rows = all.map((one) => make("tr", {},
     make("th", { scope: "row" }, one.name),
-    make("td", { class: `state ${stateStyle(one.state)}` }, `${marks[one.state] || "!"} ${one.state}`),
-    make("td", {}, one.role),
+    make("td", { class: `state ${stateStyle(one.state)}` }, `${mark(one.state)} ${one.state}`),
+    make("td", { class: "short" }, one.role),
     make("td", { class: "number" }, one.height === null ? "" : whole(one.height)),
     make("td", { class: "full" }, one.why)));
   return [table("Upstreams", ["Name", "State", "Role", "Height", "Why"], rows)];
@@ -224,7 +67,7 @@ function upstreams(all) {
 
 function disagreements([all, omitted]) {
   const rows = [...all].reverse().map((one) => make("tr", {},
-    make("th", { scope: "row" }, `at height ${whole(one.height)}`),
+    make("th", { scope: "row", "data-label": "at height" }, whole(one.height)),
     make("td", { class: "full" }, one.upstream),
     make("td", { class: "full", "data-label": "theirs" }, make("code", {}, one.theirs)),
     make("td", { class: "full", "data-label": "ours" }, make("code", {}, one.ours))));
@@ -242,68 +85,6 @@ function receipts(states) {
     make("h3", {}, "Outbox"),
     make("dl", { class: "facts" }, ...all.map(([state, count]) => fact(state, whole(count)))),
   ];
-}
-
-// -- evidence ---------------------------------------------------------------
-
-/** Offset, hex and text, a row of bytes each. */
-function dump(hex, width) {
-  const rows = [];
-  for (let at = 0; at < hex.length; at += width * 2) {
-    const row = hex.slice(at, at + width * 2).match(/../g) || [];
-    const text = row.map((pair) => {
-      const code = parseInt(pair, 16);
-      return code > 31 && code < 127 ? String.fromCharCode(code) : "·";
-    });
-    const offset = (at / 2).toString(16).padStart(5, "0");
-    rows.push(`${offset}  ${row.join(" ").padEnd(width * 3 - 1)}  ${text.join("")}`);
-  }
-  return rows.join("\n");
-}
-
-/** The bytes as text, where they are text. */
-function asText(hex) {
-  const raw = Uint8Array.from(hex.match(/../g) || [], (pair) => parseInt(pair, 16));
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(raw);
-    return /^[\P{C}\s]+$/u.test(text) ? text : null;
-  } catch {
-    return null;
-  }
-}
-
-function exhibit(one) {
-  const shownBytes = one.hex.length / 2;
-  const size = shownBytes < one.size
-    ? `${bytes(one.size)}, the first ${bytes(shownBytes)} shown` : `${whole(one.size)} bytes`;
-  const width = matchMedia("(max-width: 40rem)").matches ? 8 : 16;
-  const text = asText(one.hex);
-  const scroll = { tabindex: "0", role: "region" };
-  return make("section", {},
-    make("h4", {}, one.name, " ", make("span", { class: "muted" }, size)),
-    text === null ? null : make("pre", { class: "scroll text", "aria-label": `${one.name} as text`, ...scroll }, text),
-    make("pre", { class: "scroll", "aria-label": `${one.name} in hex`, ...scroll }, dump(one.hex, width)));
-}
-
-/** Fetches one finding and shows both sides. */
-async function open(place, chain, nth, limit) {
-  const query = new URLSearchParams({ chain, nth });
-  if (limit) query.set("bytes", limit);
-  try {
-    const reply = await fetch(`/evidence/one?${query}`);
-    if (!reply.ok) throw new Error(await reply.text());
-    const found = await reply.json();
-    const cut = found.exhibits.some((one) => one.hex.length / 2 < one.size);
-    const more = cut && !limit ? make("button", { type: "button" }, "Show more") : null;
-    if (more) more.addEventListener("click", () => open(place, chain, nth, MORE_BYTES));
-    place.replaceChildren(
-      make("p", {}, make("span", { class: "muted" }, found.upstream), " — ", found.words),
-      found.at ? make("p", { class: "muted" }, `Found ${new Date(found.at * 1000).toISOString()}`) : "",
-      make("div", { class: "sides" }, ...found.exhibits.map(exhibit)),
-      more || "");
-  } catch (error) {
-    place.replaceChildren(make("p", { class: "bad" }, `The evidence could not be read: ${error.message}`));
-  }
 }
 
 function findings(name, opened) {
@@ -366,22 +147,22 @@ function title(id) {
 function drawChain(shown, chain) {
   const { name, parts } = shown;
   const age = chain.head ? Math.max(0, page.at - chain.head.time) : 0;
-  const [liesLeftOut, forksLeftOut] = page.omitted[name] || [0, 0];
+  const [liesLeftOut, forksLeftOut] = own(page.omitted, name) || [0, 0];
   show(parts.title, [name, chain.ledger, chain.network, chain.state, chain.not_ready.length === 0], title(shown.id));
   show(parts.facts, [{ ...chain, upstreams: 0, findings: 0, disagreements: 0 }, age], facts);
   show(parts.upstreams, chain.upstreams, upstreams);
   show(parts.findings, [chain.findings, liesLeftOut], findings(name, shown.opened));
   const forks = [chain.disagreements, forksLeftOut];
   show(parts.disagreements, forks, (all) => (all[0].length > 0 ? disagreements(all) : []));
-  const states = page.status.outbox[name] || {};
+  const states = own(page.status.outbox, name) || {};
   show(parts.receipts, states, (all) => (Object.keys(all).length > 0 ? receipts(all) : []));
 }
 
 function drawSamples(shown) {
   const samples = page.samples
-    .filter((sample) => sample.chains[shown.name])
-    .map((sample) => ({ at: sample.at, seconds: sample.seconds, ...sample.chains[shown.name] }));
-  shown.parts.charts.replaceChildren(...charts(samples));
+    .filter((sample) => own(sample.chains, shown.name))
+    .map((sample) => ({ at: sample.at, seconds: sample.seconds, ...own(sample.chains, shown.name) }));
+  shown.parts.charts.replaceChildren(...charts(samples, page.at));
   shown.parts.mix.replaceChildren(...mix(samples));
 }
 
@@ -420,7 +201,7 @@ function draw() {
       ...(status.not_ready.length > 0 ? status.not_ready : ["no chain runs"])
         .map((why) => make("li", {}, why)))]));
   for (const [name, shown] of page.chains) {
-    if (!status.chains[name]) {
+    if (!own(status.chains, name)) {
       shown.section.remove();
       page.chains.delete(name);
     }
