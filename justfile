@@ -25,6 +25,20 @@ deny:
 interop:
     cargo test --release -p heliostat --test interop -- --nocapture
 
+# a real wallet over a real zebrad: HELIOSTAT_ZEBRAD and HELIOSTAT_ZINGO_CLI name them
+wallet:
+    cargo test --release -p heliostat --test wallet_cli -- --nocapture
+
+# every answer beside lightwalletd's over one node: HELIOSTAT_LIGHTWALLETD names it
+compare-api:
+    cargo test -p heliostat-zcash --test api_lightwalletd -- --nocapture
+
+# generated documentation
+docs:
+    cargo run -q -- docs-config > docs/configuration.md
+    cargo run -q -- docs-config --example > heliostat.example.toml
+    cargo run -q -- docs-zcash-methods > docs/zcash-methods.md
+
 # figures of this machine: HELIOSTAT_LIGHTWALLETD adds a peer
 bench:
     cargo build --release -p heliostat -p bench
