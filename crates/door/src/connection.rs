@@ -3,12 +3,15 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `watch` | what it waits for, and the sweep that cuts it |
+//! | `flow` | what it notes of a request and its answer |
 //! | `frames` | where it is within HTTP/2's frames |
 //! | `guarded` | its socket |
 //! | `body` | its bodies |
+//! | `raw` | one that does not speak HTTP |
 
 use std::{
     convert::Infallible,
+    error::Error,
     fmt,
     net::SocketAddr,
     pin::pin,
@@ -26,7 +29,7 @@ use tokio::{
     net::TcpStream,
     sync::OwnedSemaphorePermit,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::task_tracker::TaskTrackerToken,
@@ -34,6 +37,7 @@ use tokio_util::{
 use tower::Service;
 
 use crate::{
+    Tls,
     counts::{Counters, Counts, Cut, Refused},
     defaults,
     gate::Gate,
@@ -44,13 +48,15 @@ use crate::{
 };
 
 pub(crate) mod body;
+pub(crate) mod flow;
 mod frames;
 mod guarded;
+pub(crate) mod raw;
 pub(crate) mod watch;
 
 use body::RequestBody;
 use guarded::{Guarded, Socket};
-use watch::Watch;
+use watch::{Entrant, Watch};
 
 /// HTTP/1.1 and HTTP/2 within the limits.
 pub(crate) fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
@@ -132,31 +138,54 @@ where
         let io = Guarded::new(socket, control_frames, Arc::clone(&watch), held);
         return speak(&house, io, gate, &watch, &ends).await;
     };
-    let shaking = TlsAcceptor::from(tls.config()).accept(socket);
-    let shaken = tokio::select! {
-        shaken = shaking => shaken,
-        () = watch.until_cut() => return,
-        () = ends.stop.cancelled() => return,
+    let Some(stream) = shake_hands(&house, tls, socket, &watch, &ends).await else {
+        return;
     };
-    let stream = match shaken {
-        Ok(stream) => stream,
-        Err(error) => {
-            house.counters.handshake_failures.fetch_add(1, Relaxed);
-            tracing::debug!(%error, "handshake failed");
-            return;
-        }
+    peer.certificate = shown(&stream);
+    let entrant = Entrant {
+        certificate: peer.certificate.clone(),
+        node: None,
     };
-    watch.shook_hands();
-    let shown = stream.get_ref().1.peer_certificates();
-    let shown = shown.and_then(<[_]>::first);
-    peer.certificate = shown.map(|der| Arc::new(Certificate::from_der(der)));
-    if unwelcome.is_none() && !house.knows(&peer) {
+    if unwelcome.is_none() && !house.knows(&entrant) {
         house.counters.refused(Refused::Identity);
         unwelcome = Some(stranger());
     }
     let gate = Gate::new(&house, service, peer, &watch, account, unwelcome);
     let io = Guarded::new(stream, control_frames, Arc::clone(&watch), held);
     speak(&house, io, gate, &watch, &ends).await;
+}
+
+/// Shakes hands; `None` where that comes to nothing.
+async fn shake_hands(
+    house: &House,
+    tls: &Tls,
+    socket: Socket<TcpStream>,
+    watch: &Watch,
+    ends: &Ends,
+) -> Option<TlsStream<Socket<TcpStream>>> {
+    let shaking = TlsAcceptor::from(tls.config()).accept(socket);
+    let shaken = tokio::select! {
+        shaken = shaking => shaken,
+        () = watch.until_cut() => return None,
+        () = ends.stop.cancelled() => return None,
+    };
+    match shaken {
+        Ok(stream) => {
+            watch.shook_hands();
+            Some(stream)
+        }
+        Err(error) => {
+            house.counters.handshake_failures.fetch_add(1, Relaxed);
+            tracing::debug!(%error, "handshake failed");
+            None
+        }
+    }
+}
+
+/// The certificate the peer showed; the handshake has checked it.
+fn shown(stream: &TlsStream<Socket<TcpStream>>) -> Option<Arc<Certificate>> {
+    let chain = stream.get_ref().1.peer_certificates()?;
+    Some(Arc::new(Certificate::from_der(chain.first()?)))
 }
 
 /// The refusal of somebody the lists do not let in.
@@ -194,9 +223,11 @@ where
             connection.as_mut().graceful_shutdown();
         };
         if let Err(error) = ended {
-            let timed_out = error.downcast_ref::<hyper::Error>();
-            if timed_out.is_some_and(hyper::Error::is_timeout) {
+            let ours = error.downcast_ref::<hyper::Error>();
+            if ours.is_some_and(hyper::Error::is_timeout) {
                 watch.cut(Cut::Idle);
+            } else if ours.is_some_and(is_for_calm) {
+                watch.cut(Cut::Flood);
             }
             // Peers vanish all the time; the peer's address is not ours to
             // log.
@@ -209,6 +240,15 @@ where
             () = ends.cut.cancelled() => watch.cut(Cut::Drain),
         }
     }
+}
+
+/// Whether HTTP/2 itself ended the connection for what its client floods it
+/// with, such as streams that are reset at once.
+fn is_for_calm(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(<dyn Error>::downcast_ref);
+    source.is_some_and(|error: &h2::Error| {
+        error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
+    })
 }
 
 /// How many connections a door has, and what became of them; clones count the

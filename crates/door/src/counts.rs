@@ -81,11 +81,15 @@ pub enum Cut {
     Idle,
     /// It outlasted the drain.
     Drain,
+    /// The lists were changed and no longer let it in.
+    Identity,
+    /// Its token ended; over HTTP only the answer is cut.
+    Expired,
 }
 
 impl Cut {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Silent,
         Self::Handshake,
         Self::Headers,
@@ -94,6 +98,8 @@ impl Cut {
         Self::Flood,
         Self::Idle,
         Self::Drain,
+        Self::Identity,
+        Self::Expired,
     ];
 
     /// Its name in metrics.
@@ -107,6 +113,8 @@ impl Cut {
             Self::Flood => "flood",
             Self::Idle => "idle",
             Self::Drain => "drain",
+            Self::Identity => "identity",
+            Self::Expired => "expired",
         }
     }
 }

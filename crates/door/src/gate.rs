@@ -21,14 +21,15 @@ use tower::{Service, ServiceExt, util::Oneshot};
 use crate::{
     connection::{
         body::{Answer, RequestBody, UnderWay},
+        flow::Exchange,
         stranger,
-        watch::{Exchange, Watch},
+        watch::{Entrant, Watch},
     },
     counts::Refused,
     house::House,
     identity::Peer,
     limits::memory::Account,
-    refusal::Refusal,
+    refusal::{Refusal, is_grpc},
     token::Tokens,
 };
 
@@ -42,8 +43,7 @@ pub(crate) struct Gate<S> {
 struct Common {
     house: Arc<House>,
     peer: Peer,
-    /// The limits per address do not hold for it.
-    exempt: bool,
+    entrant: Entrant,
     watch: Arc<Watch>,
     account: Arc<Account>,
     unwelcome: Option<Refusal>,
@@ -62,13 +62,18 @@ impl<S> Gate<S> {
         account: Arc<Account>,
         unwelcome: Option<Refusal>,
     ) -> Self {
-        let lists = house.options.identities.as_ref();
-        let generation = lists.map_or(0, crate::Identities::generation);
+        let generation = house.generation();
+        let entrant = Entrant {
+            certificate: peer.certificate.clone(),
+            node: None,
+        };
+        let known = house.knows(&entrant);
+        watch.entered(entrant.clone());
         let common = Common {
-            exempt: house.is_exempt(peer.address.ip()),
             house: Arc::clone(house),
-            known: AtomicBool::new(house.knows(&peer)),
+            known: AtomicBool::new(known),
             peer,
+            entrant,
             watch: Arc::clone(watch),
             account,
             unwelcome,
@@ -90,7 +95,6 @@ impl<S> Gate<S> {
 impl Common {
     /// Everything that can be said of a request at once.
     fn admit(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
-        let house = &self.house;
         if let Some(refusal) = &self.unwelcome {
             self.leave.cancel();
             return Err(refusal.clone());
@@ -99,46 +103,22 @@ impl Common {
             self.leave.cancel();
             return Err(stranger());
         }
-        if !self.exempt {
-            house.address_rate(self.peer.address.ip())?;
-        }
-        if let Some(certificate) = &self.peer.certificate {
-            house.identity_rate(&certificate.key())?;
-        }
-        if !house.options.memory.has_room() {
-            return Err(Refusal::new(
-                Refused::Memory,
-                "the node has no memory left for further requests; try again later",
-            )
-            .after(std::time::Duration::from_secs(1)));
-        }
         let length = request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > house.options.limits.max_request) {
-            return Err(self.too_large());
-        }
-        Ok(())
+        self.house.admit(&self.peer, length)
     }
 
     /// The lists may have changed since the last request.
     fn still_known(&self) -> bool {
-        let Some(lists) = &self.house.options.identities else {
+        if self.house.options.identities.is_none() {
             return true;
-        };
-        let generation = lists.generation();
+        }
+        let generation = self.house.generation();
         if self.generation.swap(generation, Relaxed) != generation {
-            let known = self.house.knows(&self.peer);
+            let known = self.house.knows(&self.entrant);
             self.known.store(known, Relaxed);
         }
         self.known.load(Relaxed)
-    }
-
-    fn too_large(&self) -> Refusal {
-        let limit = self.house.options.limits.max_request;
-        Refusal::new(
-            Refused::Size,
-            format!("the request is larger than {limit} bytes; send less at a time"),
-        )
     }
 
     /// A refusal in the words of who asked, counted; one of the whole
@@ -151,17 +131,22 @@ impl Common {
     }
 
     /// Looks at the request's token and puts its identity into the request.
-    async fn identify<B>(&self, tokens: &Tokens, request: &mut Request<B>) -> Result<(), Refusal> {
+    async fn identify<B>(
+        &self,
+        tokens: &Tokens,
+        request: &mut Request<B>,
+        exchange: &Exchange,
+    ) -> Result<(), Refusal> {
         let method = method(request);
         if tokens.is_open(&method) {
             return Ok(());
         }
-        let identity = tokens.authorize(bearer(request.headers())?).await?;
-        self.house.identity_rate(&identity.subject)?;
-        let ledger = &self.house.options.ledger;
-        if !identity.may(ledger, &method) {
-            return Err(tokens.lacks(ledger, &method));
-        }
+        let token = bearer(request.headers())?;
+        let Some(identity) = self.house.authorize(token, &method).await? else {
+            return Ok(());
+        };
+        let expires = identity.expires.unwrap_or(0);
+        exchange.expires.store(expires, Relaxed);
         // Services have no use for it, and what they do not have they cannot
         // log or pass on.
         request.headers_mut().remove(header::AUTHORIZATION);
@@ -173,12 +158,9 @@ impl Common {
 /// A gRPC request's method name, or an HTTP request's verb and path.
 fn method<B>(request: &Request<B>) -> String {
     let path = request.uri().path();
-    let kind = request.headers().get(header::CONTENT_TYPE);
-    match kind {
-        Some(kind) if kind.as_bytes().starts_with(b"application/grpc") => {
-            path.rsplit('/').next().unwrap_or(path).to_owned()
-        }
-        _ => format!("{} {path}", request.method()),
+    match is_grpc(request.headers()) {
+        true => path.rsplit('/').next().unwrap_or(path).to_owned(),
+        false => format!("{} {path}", request.method()),
     }
 }
 
@@ -216,11 +198,12 @@ where
                 response: Some(common.refuse(&refusal, &asked)),
             },
             Ok(()) => {
+                exchange.admitted.store(true, Relaxed);
                 request.extensions_mut().insert(common.peer.clone());
-                let (account, exchange) = (Arc::clone(&common.account), Arc::clone(&exchange));
+                let account = Arc::clone(&common.account);
                 let limit = common.house.options.limits.max_request;
-                let mut request =
-                    request.map(|body| RequestBody::new(body, exchange, account, limit));
+                let mut request = request
+                    .map(|body| RequestBody::new(body, Arc::clone(&exchange), account, limit));
                 let service = self.service.clone();
                 match &common.house.options.tokens {
                     None => Stage::Serving {
@@ -228,9 +211,10 @@ where
                     },
                     Some(tokens) => {
                         let (common, tokens) = (Arc::clone(&common), tokens.clone());
-                        let asked = asked.clone();
+                        let (asked, exchange) = (asked.clone(), Arc::clone(&exchange));
                         let checked = async move {
-                            if let Err(refusal) = common.identify(&tokens, &mut request).await {
+                            let identified = common.identify(&tokens, &mut request, &exchange);
+                            if let Err(refusal) = identified.await {
                                 return common.refuse(&refusal, &asked);
                             }
                             let Ok(response) = service.oneshot(request).await;
@@ -308,7 +292,10 @@ where
         // In our own words and with the right code, whatever the service made
         // of a body that broke off.
         let response = match this.exchange.oversized.swap(false, Relaxed) {
-            true => Poll::Ready(this.common.refuse(&this.common.too_large(), this.asked)),
+            true => Poll::Ready(
+                this.common
+                    .refuse(&this.common.house.too_large(), this.asked),
+            ),
             false => response,
         };
         let response = std::task::ready!(response);
@@ -316,11 +303,13 @@ where
             return Poll::Pending;
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            this.common.watch.upgrade();
+            this.common.watch.upgrade(Some(this.exchange));
         }
         let exchange = Arc::clone(this.exchange);
+        let is_grpc = !this.asked.is_empty() && is_grpc(this.asked);
         let account = Arc::clone(&this.common.account);
-        let response = response.map(|body| Answer::new(body, exchange, account, under_way));
+        let response =
+            response.map(|body| Answer::new(body, exchange, account, under_way, is_grpc));
         Poll::Ready(Ok(response))
     }
 }

@@ -1,17 +1,23 @@
 //! What all connections of a door share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use hyper_util::{rt::TokioExecutor, server::conn::auto};
 use tokio::{task::spawn_blocking, time};
 
 use crate::{
     Options, connection,
-    connection::watch::{Clock, Watches},
+    connection::{
+        flow::Clock,
+        watch::{Entrant, Watches},
+    },
     counts::{Counters, Counts, Refused},
     defaults,
     error::DoorError,
-    identity::Peer,
+    identity::{Identity, Peer},
     limits::{addresses::Addresses, rates::Rates},
     networks,
     refusal::Refusal,
@@ -48,13 +54,69 @@ impl House {
     }
 
     /// Whether the lists of identities let this peer in.
-    pub(crate) fn knows(&self, peer: &Peer) -> bool {
-        let identities = self.options.identities.as_ref();
-        identities.is_none_or(|lists| lists.may_enter(peer.certificate.as_deref()))
+    pub(crate) fn knows(&self, entrant: &Entrant) -> bool {
+        let lists = self.options.identities.as_ref();
+        let (certificate, node) = (entrant.certificate.as_deref(), entrant.node.as_ref());
+        lists.is_none_or(|lists| lists.may_enter_as(certificate, node))
+    }
+
+    /// The state of the lists, to find out whether they changed.
+    pub(crate) fn generation(&self) -> u64 {
+        let lists = self.options.identities.as_ref();
+        lists.map_or(0, crate::Identities::generation)
+    }
+
+    /// One more request by this peer, of `bytes` if that is known.
+    pub(crate) fn admit(&self, peer: &Peer, bytes: Option<u64>) -> Result<(), Refusal> {
+        if !self.is_exempt(peer.address.ip()) {
+            self.address_rate(peer.address.ip())?;
+        }
+        if let Some(certificate) = &peer.certificate {
+            self.identity_rate(&certificate.key())?;
+        }
+        if !self.options.memory.has_room() {
+            return Err(Refusal::new(
+                Refused::Memory,
+                "the node has no memory left for further requests; try again later",
+            )
+            .after(Duration::from_secs(1)));
+        }
+        match bytes {
+            Some(bytes) if bytes > self.options.limits.max_request => Err(self.too_large()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The refusal of a request that is larger than the limit.
+    pub(crate) fn too_large(&self) -> Refusal {
+        let limit = self.options.limits.max_request;
+        Refusal::new(
+            Refused::Size,
+            format!("the request is larger than {limit} bytes; send less at a time"),
+        )
+    }
+
+    /// Who a token stands for, if it covers `method`; `None` where no token is
+    /// asked for.
+    pub(crate) async fn authorize(
+        &self,
+        token: &str,
+        method: &str,
+    ) -> Result<Option<Identity>, Refusal> {
+        let Some(tokens) = &self.options.tokens else {
+            return Ok(None);
+        };
+        let identity = tokens.authorize(token).await?;
+        self.identity_rate(&identity.subject)?;
+        let ledger = &self.options.ledger;
+        match identity.may(ledger, method) {
+            true => Ok(Some(identity)),
+            false => Err(tokens.lacks(ledger, method)),
+        }
     }
 
     /// One more request from this address.
-    pub(crate) fn address_rate(&self, address: std::net::IpAddr) -> Result<(), Refusal> {
+    fn address_rate(&self, address: std::net::IpAddr) -> Result<(), Refusal> {
         self.rates.address(address).map_err(|wait| {
             too_fast(
                 Refused::AddressRate,
@@ -65,7 +127,7 @@ impl House {
     }
 
     /// One more request by this identity.
-    pub(crate) fn identity_rate(&self, name: &str) -> Result<(), Refusal> {
+    fn identity_rate(&self, name: &str) -> Result<(), Refusal> {
         self.rates.identity(name).map_err(|wait| {
             too_fast(
                 Refused::IdentityRate,
@@ -124,7 +186,11 @@ impl House {
         loop {
             tick.tick().await;
             let now = self.clock.tick();
-            self.watches.sweep(now, &self.options.limits);
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let unix = since.map_or(0, |since| since.as_secs());
+            let (limits, generation) = (&self.options.limits, self.generation());
+            let knows = |entrant: &Entrant| self.knows(entrant);
+            self.watches.sweep(now, unix, limits, generation, knows);
         }
     }
 

@@ -7,6 +7,8 @@
 //! no new connections, `GOAWAY` on the open ones, a bounded wait for answers
 //! under way, and the rest is cut.
 //!
+//! [`Door::serve_raw`] is the same door for protocols that are not HTTP.
+//!
 //! Nothing stands between a connection and the service: one clone of it per
 //! request, no middleware, no boxed body of our own.
 //!
@@ -24,6 +26,7 @@
 //! | [`files`] | files whose changes are taken over |
 //! | [`error`] | [`DoorError`] |
 //! | [`connection`] | one connection: time-outs, HTTP, its part of the drain |
+//! | `reception` | where sockets are accepted |
 //! | `gate` | what every request passes before it reaches a service |
 //! | `house` | what all connections of a door share |
 //!
@@ -42,12 +45,17 @@ mod house;
 pub mod identity;
 pub mod limits;
 pub mod networks;
+mod reception;
 pub mod refusal;
 pub mod tls;
 pub mod token;
 
 pub use address::Plaintext;
-pub use connection::{Connections, body::RequestBody};
+pub use connection::{
+    Connections,
+    body::RequestBody,
+    raw::{Holding, RawStream},
+};
 pub use counts::{Counts, Cut, Refused};
 pub use error::DoorError;
 pub use identity::{Certificate, Identities, Identity, IdentityFiles, Peer, enode::NodeId};
@@ -61,18 +69,11 @@ use std::{convert::Infallible, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use hyper::Request;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time,
-};
-use tokio_util::{
-    sync::CancellationToken,
-    task::{AbortOnDropHandle, TaskTracker},
-};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use connection::{Ends, Entered, Guest, Held};
+use connection::raw;
 use house::House;
 
 /// How a door behaves; [`Options::default`] is what an operator gets who says
@@ -209,156 +210,24 @@ impl Door {
         S::Future: Send,
     {
         let house = self.house;
-        let _sweeping = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&house).sweep()));
-        let looking = tokio::spawn(Arc::clone(&house).look_after_files());
-        let _looking = AbortOnDropHandle::new(looking);
-        let places = Arc::new(Semaphore::new(house.options.max_connections));
-        let courtesies = Arc::new(Semaphore::new(defaults::COURTESIES));
-        let tasks = TaskTracker::new();
-        let cut = CancellationToken::new();
-        // Also ends what is open when this future is dropped instead of
-        // stopped.
-        let _cut_on_drop = cut.clone().drop_guard();
-
-        loop {
-            let accepted = async {
-                let place = Arc::clone(&places)
-                    .acquire_owned()
-                    .await
-                    .expect("the semaphore is never closed, because this function owns it");
-                (accept(&self.listener).await, place)
-            };
-            let ((stream, address), permit) = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = accepted => accepted,
-            };
-            let gone = CancellationToken::new();
-            let entry = Entry {
-                stream,
-                address,
-                permit,
-                gone: gone.clone(),
-            };
-            let Some(guest) = entry.admit(&house, &courtesies, &tasks) else {
-                continue;
-            };
-            let ends = Ends {
-                stop: stop.clone(),
-                cut: cut.clone(),
-                gone,
-            };
-            let serving = connection::serve(Arc::clone(&house), guest, service.clone(), ends);
-            tasks.spawn(serving);
-        }
-
-        drop(self.listener);
-        tasks.close();
-        if time::timeout(house.options.drain, tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                open = house.counters.snapshot().open,
-                "connections cut after the drain time"
-            );
-            cut.cancel();
-            tasks.wait().await;
-        }
+        let serve =
+            |guest, ends| connection::serve(Arc::clone(&house), guest, service.clone(), ends);
+        reception::receive(&house, self.listener, stop, serve).await;
     }
-}
 
-/// A socket that was just accepted.
-struct Entry {
-    stream: TcpStream,
-    address: SocketAddr,
-    permit: OwnedSemaphorePermit,
-    gone: CancellationToken,
-}
-
-impl Entry {
-    /// Lets it in, or closes it.
-    fn admit(
-        self,
-        house: &House,
-        courtesies: &Arc<Semaphore>,
-        tasks: &TaskTracker,
-    ) -> Option<Guest> {
-        let ip = self.address.ip().to_canonical();
-        let options = &house.options;
-        if !options.networks.may_enter(ip) {
-            house.counters.refused(Refused::Network);
-            return None;
-        }
-        let Some(account) = options.memory.admit(options.limits.connection_buffer) else {
-            house.counters.refused(Refused::Memory);
-            return None;
-        };
-        let mut unwelcome = None;
-        let mut courtesy = None;
-        let mut place = None;
-        if !house.is_exempt(ip) {
-            let limit = options.limits.connections_per_address;
-            place = house.addresses.enter(ip, limit);
-            if place.is_none() {
-                house.counters.refused(Refused::Connections);
-                courtesy = Some(Arc::clone(courtesies).try_acquire_owned().ok()?);
-                unwelcome = Some(Refusal::new(
-                    Refused::Connections,
-                    "too many connections from this address; close some, or send requests over one",
-                ));
-            }
-        }
-        Some(Guest {
-            stream: self.stream,
-            address: SocketAddr::new(ip, self.address.port()),
-            account,
-            unwelcome,
-            held: Held {
-                _open: Entered::new(&house.counters),
-                _permit: self.permit,
-                _courtesy: courtesy,
-                _place: place,
-                _task: tasks.token(),
-                _gone: self.gone.drop_guard(),
-            },
-        })
-    }
-}
-
-/// The next connection. Errors of `accept` belong to a connection that is
-/// already gone, or mean that file descriptors ran out: neither ends the
-/// listener.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                // Without it a small answer can wait 40 ms for the peer's
-                // acknowledgement. A socket that refuses it is already dead,
-                // which the first read reports.
-                let _ = stream.set_nodelay(true);
-                return (stream, address);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "accept failed");
-                time::sleep(defaults::ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_accepted_socket_sends_small_answers_at_once() {
-        let door = Door::bind("127.0.0.1:0", Options::default())
-            .await
-            .expect("loopback has a free port");
-        let (client, (stream, _)) =
-            tokio::join!(TcpStream::connect(door.local), accept(&door.listener));
-        let client = client.expect("the door is open");
-        assert!(!client.nodelay().expect("it is open"), "not by default");
-        assert!(stream.nodelay().expect("it is open"));
+    /// Serves a protocol that is not HTTP (RLPx, HiRPC) until `stop`, then
+    /// drains. Networks, TLS, lists and limits of connections are the same;
+    /// whoever is over a limit is closed without a word, because the door does
+    /// not know the protocol's. `protocol` runs once for each connection; it
+    /// has to let the peer in with [`RawStream::enter`] within the handshake's
+    /// time, and to end when [`RawStream::stopping`] does.
+    pub async fn serve_raw<P, F>(self, protocol: P, stop: CancellationToken)
+    where
+        P: Fn(RawStream) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let house = self.house;
+        let serve = |guest, ends| raw::serve(Arc::clone(&house), guest, protocol.clone(), ends);
+        reception::receive(&house, self.listener, stop, serve).await;
     }
 }

@@ -14,6 +14,12 @@ const GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_TEXT: HeaderName = HeaderName::from_static("grpc-message");
 
+/// Whether these are the headers of a gRPC request.
+pub(crate) fn is_grpc(request: &HeaderMap) -> bool {
+    let kind = request.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
 /// A refusal: why, in a word for the metrics and in words for the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -74,8 +80,7 @@ impl Refusal {
     /// place of an answer, or HTTP's.
     pub(crate) fn response(&self, request: &HeaderMap) -> Response<Body> {
         let kind = request.get(header::CONTENT_TYPE);
-        let kind = kind.filter(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-        let mut response = match kind {
+        let mut response = match kind.filter(|_| is_grpc(request)) {
             Some(kind) => self.grpc(kind.clone()),
             None => self.http(),
         };
@@ -89,14 +94,21 @@ impl Refusal {
 
     fn grpc(&self, kind: HeaderValue) -> Response<Body> {
         let mut response = Response::new(Body::empty());
-        let words = utf8_percent_encode(&self.words, GRPC_MESSAGE).to_string();
+        *response.headers_mut() = self.grpc_trailers();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, kind);
-        headers.insert(GRPC_STATUS, HeaderValue::from(self.grpc_code()));
-        if let Ok(words) = HeaderValue::try_from(words) {
-            headers.insert(GRPC_TEXT, words);
-        }
         response
+    }
+
+    /// gRPC's status, as it stands at the end of an answer.
+    pub(crate) fn grpc_trailers(&self) -> HeaderMap {
+        let words = utf8_percent_encode(&self.words, GRPC_MESSAGE).to_string();
+        let mut trailers = HeaderMap::new();
+        trailers.insert(GRPC_STATUS, HeaderValue::from(self.grpc_code()));
+        if let Ok(words) = HeaderValue::try_from(words) {
+            trailers.insert(GRPC_TEXT, words);
+        }
+        trailers
     }
 
     fn http(&self) -> Response<Body> {

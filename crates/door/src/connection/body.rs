@@ -4,7 +4,10 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{
+            AtomicU32,
+            Ordering::{Acquire, Relaxed},
+        },
     },
     task::{Context, Poll, ready},
 };
@@ -15,8 +18,12 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
 
-use super::watch::{Exchange, Watch};
-use crate::limits::memory::{Account, Charged};
+use super::{flow::Exchange, watch::Watch};
+use crate::{
+    counts::Refused,
+    limits::memory::{Account, Charged},
+    refusal::Refusal,
+};
 
 /// Why a request body ended early.
 #[derive(Debug, Error)]
@@ -29,6 +36,9 @@ pub enum BodyError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Its token ended.
+    #[error("the token has expired; ask again with a new one")]
+    Expired,
     /// The connection broke, or its bytes make no sense.
     #[error(transparent)]
     Connection(#[from] hyper::Error),
@@ -127,6 +137,8 @@ pub(crate) struct Answer {
     inner: Body,
     exchange: Arc<Exchange>,
     account: Arc<Account>,
+    is_grpc: bool,
+    over: bool,
     _under_way: UnderWay,
 }
 
@@ -136,6 +148,7 @@ impl Answer {
         exchange: Arc<Exchange>,
         account: Arc<Account>,
         under_way: UnderWay,
+        is_grpc: bool,
     ) -> Self {
         // Until it is asked for the first bytes, it is the client who does
         // not take them.
@@ -144,8 +157,35 @@ impl Answer {
             inner,
             exchange,
             account,
+            is_grpc,
+            over: false,
             _under_way: under_way,
         }
+    }
+
+    /// Whether the token has ended; if not, the task is woken when it has.
+    fn poll_expired(&self, cx: &mut Context<'_>) -> bool {
+        if self.exchange.expires.load(Relaxed) == 0 {
+            return false;
+        }
+        self.exchange.waker.register(cx.waker());
+        self.exchange.expired.load(Acquire)
+    }
+
+    /// The end of an answer whose token has ended.
+    fn expired(&mut self) -> Option<Result<Frame<Charged>, axum::Error>> {
+        self.exchange.answer.go_on();
+        if std::mem::replace(&mut self.over, true) {
+            return None;
+        }
+        Some(match self.is_grpc {
+            true => {
+                let words = BodyError::Expired.to_string();
+                let refusal = Refusal::new(Refused::Unauthenticated, words);
+                Ok(Frame::trailers(refusal.grpc_trailers()))
+            }
+            false => Err(axum::Error::new(BodyError::Expired)),
+        })
     }
 }
 
@@ -157,6 +197,9 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Charged>, axum::Error>>> {
+        if self.poll_expired(cx) {
+            return Poll::Ready(self.expired());
+        }
         if !self.account.poll_room(cx) {
             // Waiting for this or another client to read. Who does not read
             // is found by what its socket takes.

@@ -14,109 +14,23 @@ use std::{
         },
     },
     task::Waker,
-    time::{Duration, Instant},
 };
 
 use futures::task::AtomicWaker;
 use tokio_util::sync::CancellationToken;
 
+use super::flow::{Clock, Exchange, Flow, is_over};
 use crate::{
     counts::{Counters, Cut},
+    identity::{Certificate, enode::NodeId},
     limits::Limits,
 };
 
-/// Milliseconds since the door opened, as of the last tick; never zero.
-#[derive(Debug)]
-pub(crate) struct Clock {
-    opened: Instant,
-    now: AtomicU64,
-}
-
-impl Clock {
-    pub(crate) fn new() -> Self {
-        Self {
-            opened: Instant::now(),
-            now: AtomicU64::new(1),
-        }
-    }
-
-    /// Reads the real clock.
-    pub(crate) fn tick(&self) -> u64 {
-        let passed = self.opened.elapsed().as_millis();
-        let now = u64::try_from(passed).unwrap_or(u64::MAX).saturating_add(1);
-        self.now.store(now, Relaxed);
-        now
-    }
-
-    pub(crate) fn now(&self) -> u64 {
-        self.now.load(Relaxed)
-    }
-}
-
-/// Bytes that somebody should move. It stalls when it waited at two looks and
-/// less than the wanted bytes moved in between.
-#[derive(Debug, Default)]
-pub(crate) struct Flow {
-    waiting: AtomicBool,
-    bytes: AtomicU64,
-    /// Only the sweep writes these two.
-    window: AtomicU64,
-    bytes_then: AtomicU64,
-}
-
-impl Flow {
-    /// Bytes moved; who moves them is not waited for now.
-    pub(crate) fn moved(&self, bytes: usize) {
-        // Not an addition in one step: only one task moves a flow's bytes.
-        let sum = self.bytes.load(Relaxed) + bytes as u64;
-        self.bytes.store(sum, Relaxed);
-        self.go_on();
-    }
-
-    /// The peer is waited for.
-    pub(crate) fn wait(&self) {
-        if !self.waiting.load(Relaxed) {
-            self.waiting.store(true, Relaxed);
-        }
-    }
-
-    /// The peer is not waited for.
-    pub(crate) fn go_on(&self) {
-        if self.waiting.load(Relaxed) {
-            self.waiting.store(false, Relaxed);
-        }
-    }
-
-    /// Bytes moved in all.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Relaxed)
-    }
-
-    fn stalled(&self, now: u64, timeout: Duration, wanted: u64) -> bool {
-        let bytes = self.bytes();
-        let window = self.window.load(Relaxed);
-        let waiting = self.waiting.load(Relaxed);
-        let over = now.saturating_sub(window) >= timeout.as_millis() as u64;
-        if waiting && window != 0 && !over {
-            return false;
-        }
-        let moved = bytes - self.bytes_then.load(Relaxed);
-        let stalled = waiting && window != 0 && moved < wanted;
-        self.window.store(if waiting { now } else { 0 }, Relaxed);
-        self.bytes_then.store(bytes, Relaxed);
-        stalled
-    }
-}
-
-/// One request and its answer.
-#[derive(Debug, Default)]
-pub(crate) struct Exchange {
-    /// The request's body; waiting while the service asks for more of it.
-    pub(crate) body: Flow,
-    /// The answer's body; waiting while the client could have more of it.
-    pub(crate) answer: Flow,
-    /// The request was larger than allowed.
-    pub(crate) oversized: AtomicBool,
+/// Who a connection belongs to, as far as lists know it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entrant {
+    pub(crate) certificate: Option<Arc<Certificate>>,
+    pub(crate) node: Option<NodeId>,
 }
 
 /// What a connection has to send next.
@@ -142,8 +56,13 @@ pub(crate) struct Watch {
     pub(crate) requests: AtomicU32,
     cut: OnceLock<Cut>,
     ended: CancellationToken,
-    /// HTTP has handed the socket over (WebSocket).
+    /// HTTP has handed the socket over (WebSocket), or never had it.
     pub(crate) upgraded: AtomicBool,
+    /// When the token of an upgraded socket ends; 0 without one.
+    pub(crate) expires: AtomicU64,
+    entrant: OnceLock<Entrant>,
+    /// The lists it was last looked up in by the sweep.
+    generation: AtomicU64,
     pub(crate) reader: AtomicWaker,
     pub(crate) writer: AtomicWaker,
 }
@@ -166,6 +85,9 @@ impl Watch {
             cut: OnceLock::new(),
             ended: CancellationToken::new(),
             upgraded: AtomicBool::new(false),
+            expires: AtomicU64::new(0),
+            entrant: OnceLock::new(),
+            generation: AtomicU64::new(0),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
         })
@@ -175,6 +97,17 @@ impl Watch {
     pub(crate) fn shook_hands(&self) {
         self.owed.store(Owed::FirstByte as u32, Relaxed);
         self.owed_since.store(self.clock.now(), Relaxed);
+    }
+
+    /// A protocol that is not HTTP has to let the peer in.
+    pub(crate) fn has_to_enter(&self) {
+        self.owed.store(Owed::Handshake as u32, Relaxed);
+        self.owed_since.store(self.clock.now(), Relaxed);
+    }
+
+    /// Who it is; the lists have to let it in from now on.
+    pub(crate) fn entered(&self, entrant: Entrant) {
+        let _ = self.entrant.set(entrant);
     }
 
     /// Something was begun that the peer has to finish; does not start the
@@ -238,12 +171,32 @@ impl Watch {
         self.is_cut()
     }
 
-    /// HTTP hands the socket over.
-    pub(crate) fn upgrade(&self) {
+    /// HTTP hands the socket over, or never had it; `exchange` is the request
+    /// that asked for it.
+    pub(crate) fn upgrade(&self, exchange: Option<&Exchange>) {
+        let expires = exchange.map_or(0, |exchange| exchange.expires.load(Relaxed));
+        self.expires.store(expires, Relaxed);
         self.upgraded.store(true, Release);
     }
 
-    fn overdue(&self, now: u64, limits: &Limits) -> Option<Cut> {
+    /// Whether something is under way that the lists let in, and these have
+    /// changed since. A connection at rest is told at its next request.
+    fn is_to_be_looked_up(&self, generation: u64) -> bool {
+        if self.generation.load(Relaxed) == generation || self.entrant.get().is_none() {
+            return false;
+        }
+        let exchanges = self.exchanges.lock();
+        let exchanges = exchanges.unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = exchanges.iter().filter_map(Weak::upgrade);
+        let serving = self.upgraded.load(Relaxed)
+            || under_way.any(|exchange| exchange.admitted.load(Relaxed));
+        if serving {
+            self.generation.store(generation, Relaxed);
+        }
+        serving
+    }
+
+    fn overdue(&self, now: u64, unix: u64, limits: &Limits) -> Option<Cut> {
         let since = self.owed_since.load(Relaxed);
         if since != 0 {
             let owed = self.owed.load(Relaxed);
@@ -258,6 +211,9 @@ impl Watch {
                 return Some(reason);
             }
         }
+        if is_over(self.expires.load(Relaxed), unix) {
+            return Some(Cut::Expired);
+        }
         let wanted = limits.min_progress;
         if self.written.stalled(now, limits.unread_timeout, wanted) {
             return Some(Cut::Unread);
@@ -269,6 +225,9 @@ impl Watch {
             let Some(exchange) = exchange.upgrade() else {
                 return false;
             };
+            if exchange.expire(unix) {
+                self.counters.cut(Cut::Expired);
+            }
             if exchange.body.stalled(now, limits.body_timeout, wanted) {
                 overdue = Some(Cut::Body);
             }
@@ -292,18 +251,32 @@ impl Watches {
         watches.push(Arc::downgrade(watch));
     }
 
-    /// Cuts what waited too long.
-    pub(crate) fn sweep(&self, now: u64, limits: &Limits) {
+    /// Cuts what waited too long at `now` (milliseconds of the door's clock),
+    /// what its token no longer covers at `unix` (seconds since 1970), and who
+    /// is no longer known; `generation` is that of the lists.
+    pub(crate) fn sweep(
+        &self,
+        now: u64,
+        unix: u64,
+        limits: &Limits,
+        generation: u64,
+        knows: impl Fn(&Entrant) -> bool,
+    ) {
         let watches = self.0.lock();
         let mut watches = watches.unwrap_or_else(PoisonError::into_inner);
         watches.retain(|watch| {
             let Some(watch) = watch.upgrade() else {
                 return false;
             };
-            if !watch.is_cut()
-                && let Some(reason) = watch.overdue(now, limits)
-            {
+            if watch.is_cut() {
+                return true;
+            }
+            if let Some(reason) = watch.overdue(now, unix, limits) {
                 watch.cut(reason);
+            } else if watch.is_to_be_looked_up(generation)
+                && watch.entrant.get().is_some_and(|entrant| !knows(entrant))
+            {
+                watch.cut(Cut::Identity);
             }
             true
         });
@@ -312,26 +285,11 @@ impl Watches {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_millis(100);
-
-    #[test]
-    fn a_flow_stalls_only_when_waited_for_and_too_little_moved() {
-        let flow = Flow::default();
-        assert!(!flow.stalled(1, TIMEOUT, 10));
-        flow.wait();
-        assert!(!flow.stalled(50, TIMEOUT, 10), "the first look");
-        flow.moved(9);
-        flow.wait();
-        assert!(!flow.stalled(149, TIMEOUT, 10), "within the time");
-        assert!(flow.stalled(150, TIMEOUT, 10), "one byte too few");
-        flow.moved(10);
-        flow.wait();
-        assert!(!flow.stalled(250, TIMEOUT, 10), "enough moved");
-        flow.go_on();
-        assert!(!flow.stalled(999, TIMEOUT, 10), "nobody waits");
-    }
 
     #[test]
     fn the_clock_of_what_is_owed_does_not_start_anew_with_every_byte() {
@@ -343,9 +301,9 @@ mod tests {
         };
         watch.begun();
         watch.begun();
-        assert_eq!(watch.overdue(100, &limits), None);
-        assert_eq!(watch.overdue(101, &limits), Some(Cut::Headers));
+        assert_eq!(watch.overdue(100, 0, &limits), None);
+        assert_eq!(watch.overdue(101, 0, &limits), Some(Cut::Headers));
         watch.even();
-        assert_eq!(watch.overdue(1_000, &limits), None);
+        assert_eq!(watch.overdue(1_000, 0, &limits), None);
     }
 }

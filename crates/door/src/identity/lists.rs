@@ -111,6 +111,21 @@ impl Identities {
         lists.decide(|list| list.nodes.contains(node))
     }
 
+    /// Whether somebody may enter who has shown `certificate` and has proven to
+    /// be `node`: one of them has to be on the allow list, none on the deny
+    /// list.
+    pub(crate) fn may_enter_as(
+        &self,
+        certificate: Option<&Certificate>,
+        node: Option<&NodeId>,
+    ) -> bool {
+        let lists = self.0.lists.load();
+        lists.decide(|list| {
+            certificate.is_some_and(|shown| list.has_certificate(shown))
+                || node.is_some_and(|node| list.nodes.contains(node))
+        })
+    }
+
     /// Grows with every change of the lists.
     pub(crate) fn generation(&self) -> u64 {
         self.0.generation.load(Relaxed)

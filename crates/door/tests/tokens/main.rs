@@ -4,6 +4,7 @@
 mod cases;
 mod issuer;
 mod issuers;
+mod lasting;
 mod logs;
 
 use std::time::Duration;

@@ -1,0 +1,183 @@
+//! Where sockets are accepted: who is let in, and what ends when the door is
+//! told to stop.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
+
+use crate::{
+    connection::{Ends, Entered, Guest, Held},
+    counts::Refused,
+    defaults,
+    house::House,
+    refusal::Refusal,
+};
+
+/// Hands everybody who is let in to `serve`, until `stop`, then drains. Every
+/// connection has ended when this returns.
+pub(crate) async fn receive<F>(
+    house: &Arc<House>,
+    listener: TcpListener,
+    stop: CancellationToken,
+    serve: impl Fn(Guest, Ends) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let _sweeping = AbortOnDropHandle::new(tokio::spawn(Arc::clone(house).sweep()));
+    let looking = tokio::spawn(Arc::clone(house).look_after_files());
+    let _looking = AbortOnDropHandle::new(looking);
+    let places = Arc::new(Semaphore::new(house.options.max_connections));
+    let courtesies = Arc::new(Semaphore::new(defaults::COURTESIES));
+    let tasks = TaskTracker::new();
+    let cut = CancellationToken::new();
+    // Also ends what is open when this future is dropped instead of stopped.
+    let _cut_on_drop = cut.clone().drop_guard();
+
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed, because this function owns it");
+            (accept(&listener).await, place)
+        };
+        let ((stream, address), permit) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accepted => accepted,
+        };
+        let gone = CancellationToken::new();
+        let entry = Entry {
+            stream,
+            address,
+            permit,
+            gone: gone.clone(),
+        };
+        let Some(guest) = entry.admit(house, &courtesies, &tasks) else {
+            continue;
+        };
+        let ends = Ends {
+            stop: stop.clone(),
+            cut: cut.clone(),
+            gone,
+        };
+        tasks.spawn(serve(guest, ends));
+    }
+
+    drop(listener);
+    tasks.close();
+    if time::timeout(house.options.drain, tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            open = house.counters.snapshot().open,
+            "connections cut after the drain time"
+        );
+        cut.cancel();
+        tasks.wait().await;
+    }
+}
+
+/// A socket that was just accepted.
+struct Entry {
+    stream: TcpStream,
+    address: SocketAddr,
+    permit: OwnedSemaphorePermit,
+    gone: CancellationToken,
+}
+
+impl Entry {
+    /// Lets it in, or closes it.
+    fn admit(
+        self,
+        house: &House,
+        courtesies: &Arc<Semaphore>,
+        tasks: &TaskTracker,
+    ) -> Option<Guest> {
+        let ip = self.address.ip().to_canonical();
+        let options = &house.options;
+        if !options.networks.may_enter(ip) {
+            house.counters.refused(Refused::Network);
+            return None;
+        }
+        let Some(account) = options.memory.admit(options.limits.connection_buffer) else {
+            house.counters.refused(Refused::Memory);
+            return None;
+        };
+        let mut unwelcome = None;
+        let mut courtesy = None;
+        let mut place = None;
+        if !house.is_exempt(ip) {
+            let limit = options.limits.connections_per_address;
+            place = house.addresses.enter(ip, limit);
+            if place.is_none() {
+                house.counters.refused(Refused::Connections);
+                courtesy = Some(Arc::clone(courtesies).try_acquire_owned().ok()?);
+                unwelcome = Some(Refusal::new(
+                    Refused::Connections,
+                    "too many connections from this address; close some, or send requests over one",
+                ));
+            }
+        }
+        Some(Guest {
+            stream: self.stream,
+            address: SocketAddr::new(ip, self.address.port()),
+            account,
+            unwelcome,
+            held: Held {
+                _open: Entered::new(&house.counters),
+                _permit: self.permit,
+                _courtesy: courtesy,
+                _place: place,
+                _task: tasks.token(),
+                _gone: self.gone.drop_guard(),
+            },
+        })
+    }
+}
+
+/// The next connection. Errors of `accept` belong to a connection that is
+/// already gone, or mean that file descriptors ran out: neither ends the
+/// listener.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                // Without it a small answer can wait 40 ms for the peer's
+                // acknowledgement. A socket that refuses it is already dead,
+                // which the first read reports.
+                let _ = stream.set_nodelay(true);
+                return (stream, address);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                time::sleep(defaults::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_socket_sends_small_answers_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (client, (stream, _)) = tokio::join!(TcpStream::connect(address), accept(&listener));
+        let client = client.expect("the listener is open");
+        assert!(!client.nodelay().expect("it is open"), "not by default");
+        assert!(stream.nodelay().expect("it is open"));
+    }
+}
