@@ -102,7 +102,7 @@ fn start_logs(config: &ObserveConfig, display: &Display) -> Result<(), Failure> 
     let Some(path) = &config.log_file else {
         let display = display.clone();
         let colour = io::stderr().is_terminal();
-        logs::start(level, format, colour, move || Beside(display.clone()));
+        logs::start(level, format, colour, move || Beside(display.clone()), None);
         return Ok(());
     };
     let file = OpenOptions::new().create(true).append(true).open(path);
@@ -113,7 +113,7 @@ fn start_logs(config: &ObserveConfig, display: &Display) -> Result<(), Failure> 
         );
         ConfigError::value("observe.log-file", words)
     })?;
-    logs::start(level, format, false, Mutex::new(file));
+    logs::start(level, format, false, Mutex::new(file), None);
     Ok(())
 }
 

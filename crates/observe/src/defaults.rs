@@ -33,3 +33,25 @@ pub const SHOWN_BYTES: usize = 4 << 10;
 
 /// The most bytes of an exhibit that are shown at a time; `/evidence` has all.
 pub const MAX_SHOWN_BYTES: usize = 64 << 10;
+
+/// The time between two pushes of the metrics to a collector: as often as
+/// Prometheus scrapes unless told otherwise.
+pub const OTLP_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long a collector may take to answer, and the last spans to be sent
+/// when the process stops: shorter than what service managers wait.
+pub const OTLP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Spans that wait to be sent; more are dropped. At 1 kB each, 2 MB.
+pub const OTLP_SPANS: usize = 2048;
+
+/// The longest a span waits for others to be sent with it.
+pub const OTLP_SPAN_DELAY: Duration = Duration::from_secs(5);
+
+/// The share of answers that are traced. One in a hundred shows what is slow,
+/// and costs a server of many answers nothing that can be measured.
+pub const OTLP_SAMPLE: f64 = 0.01;
+
+/// The time between two looks at what the service manager shows of the
+/// process: somebody who asks twice should see it move.
+pub const STATUS_LINE: Duration = Duration::from_secs(10);

@@ -27,6 +27,8 @@
 //! | `live` | what the handlers share |
 //! | `dashboard` | the page and its events |
 //! | [`logs`] | levels, formats, and what never reaches a log |
+//! | `otlp` | traces and metrics, sent to a collector; with the feature of this name |
+//! | [`systemd`] | what the service manager is told |
 //! | [`defaults`] | every limit and time-out, with its reason |
 
 mod dashboard;
@@ -37,8 +39,11 @@ pub mod http;
 mod live;
 pub mod logs;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod requests;
 pub mod status;
+pub mod systemd;
 
 pub use http::{router, router_until};
 pub use metrics::Metrics;

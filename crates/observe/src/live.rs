@@ -59,9 +59,7 @@ impl Live {
 
     /// The status now.
     pub(crate) async fn status(&self) -> Status {
-        let mut status = self.subject.status().await;
-        status.process = process::read();
-        status
+        full_status(&*self.subject).await
     }
 
     /// A status that is not older than [`SHARED_STATUS`]; who asks at the same
@@ -91,6 +89,13 @@ impl Live {
     pub(crate) fn subscribe(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.subscribers).try_acquire_owned().ok()
     }
+}
+
+/// What the subject says, and what the system says of the process.
+pub(crate) async fn full_status(subject: &dyn Subject) -> Status {
+    let mut status = subject.status().await;
+    status.process = process::read();
+    status
 }
 
 /// Seconds since the Unix epoch.

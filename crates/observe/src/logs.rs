@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     filter::Targets,
     fmt::MakeWriter,
     layer::{Context, SubscriberExt},
@@ -111,9 +111,13 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging to `writer` for the rest of the process; does nothing when
-/// something else in the process logs already.
-pub fn start<W>(level: Level, format: Format, colour: bool, writer: W)
+/// Something else that sees every event and span.
+pub type Extra = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts logging to `writer` for the rest of the process, with `extra`
+/// listening beside it; does nothing when something else in the process logs
+/// already.
+pub fn start<W>(level: Level, format: Format, colour: bool, writer: W, extra: Option<Extra>)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -127,6 +131,7 @@ where
         Format::Json => layer.json().flatten_event(true).boxed(),
     };
     let _ = tracing_subscriber::registry()
+        .with(extra)
         .with(layer.with_filter(targets))
         .with(Counting.with_filter(LevelFilter::WARN))
         .try_init();

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`table`] | every metric: name, labels, meaning, and how it is read from a [`Status`] |
 //! | [`process`] | what the system says of the process |
+//! | [`samples`] | the scraped text, read back |
 //! | [`activity`] | the same answers once more, for rates and quantiles over the last hour |
 
 pub mod activity;
 pub mod process;
+pub mod samples;
 pub mod table;
 
 use std::{

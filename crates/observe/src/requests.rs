@@ -20,8 +20,12 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use prometheus_client::metrics::{counter::Counter, family::Family, histogram::Histogram};
 use tower::{Layer, Service};
+use tracing::{Span, field::Empty};
 
-use crate::metrics::{Metrics, Outcome, Timed, activity::Activity};
+use crate::metrics::{
+    Metrics, Outcome, Timed,
+    activity::{self, Activity},
+};
 
 /// The field that carries a grade.
 const ASSURANCE: &str = "heliostat-assurance";
@@ -134,9 +138,11 @@ where
             .by_path
             .get(request.uri().path())
             .unwrap_or(&self.requests.other);
+        let count = Count::begin(Arc::clone(method));
+        let inner = count.span.in_scope(|| self.inner.call(request));
         Answering {
-            count: Some(Count::begin(Arc::clone(method))),
-            inner: self.inner.call(request),
+            count: Some(count),
+            inner,
         }
     }
 }
@@ -158,7 +164,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
+        let span = this.count.as_ref().map(|count| count.span.clone());
+        let inner = this.inner;
+        let response = match span {
+            Some(span) => span.in_scope(|| inner.poll(cx)),
+            None => inner.poll(cx),
+        };
+        let response = ready!(response)?;
         let Some(mut count) = this.count.take() else {
             return Poll::Ready(Ok(response));
         };
@@ -175,6 +187,8 @@ where
 /// One answer; counted when dropped.
 struct Count {
     method: Arc<Method>,
+    /// What a trace shows of it; nothing of what was asked.
+    span: Span,
     since: Instant,
     status: StatusCode,
     code: Option<String>,
@@ -185,8 +199,18 @@ struct Count {
 
 impl Count {
     fn begin(method: Arc<Method>) -> Self {
+        let span = tracing::debug_span!(
+            "answer",
+            otel.name = method.name,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            chain = method.chain,
+            code = Empty,
+            assurance = Empty,
+        );
         Self {
             method,
+            span,
             since: Instant::now(),
             status: StatusCode::OK,
             code: None,
@@ -230,6 +254,13 @@ impl Drop for Count {
         };
         let took = self.since.elapsed();
         let grade = self.assurance.as_deref();
+        self.span.record("code", code.as_str());
+        if let Some(grade) = grade {
+            self.span.record("assurance", grade);
+        }
+        if activity::is_failure(&code) {
+            self.span.record("otel.status_code", "ERROR");
+        }
         let method = &self.method;
         method.activity.count(&code, grade, self.bytes, took);
         let outcome = Outcome {
@@ -258,7 +289,9 @@ impl http_body::Body for Counted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let span = self.count.span.clone();
+        let frame = span.in_scope(|| Pin::new(&mut self.body).poll_frame(cx));
+        let frame = ready!(frame);
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {

@@ -116,7 +116,7 @@ impl Reading {
 
 /// Whether the code says that the client did not get what it asked for and
 /// did not give up itself.
-fn is_failure(code: &str) -> bool {
+pub(crate) fn is_failure(code: &str) -> bool {
     match code.strip_prefix("http_") {
         Some(number) => number.starts_with(['4', '5']),
         None => !matches!(code, "ok" | "cancelled"),
