@@ -178,3 +178,41 @@ pub const HEAD_AGE_TICK: Duration = Duration::from_secs(5);
 /// The time over which the rate of positions is averaged: long enough to be
 /// read, short enough to show a stall.
 pub const RATE_TIME: Duration = Duration::from_secs(5);
+
+// ---- writes ----
+
+/// How long a receipt is kept. A client that repeats a write does so within
+/// minutes; a day also covers one that comes back after a night.
+pub const RECEIPT_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Receipts kept: some 300 bytes each, so 30 MB at most.
+pub const RECEIPTS: u64 = 100_000;
+
+/// Receipts that are dropped at most when one is made: more than one, so that
+/// what a night made too old goes away within as many writes.
+pub const RECEIPTS_DROPPED: usize = 16;
+
+/// Receipts read at a time when a store is opened.
+pub const RECEIPTS_READ: usize = 1_000;
+
+/// The largest reply that is kept for repetitions: an upstream answers a write
+/// with an id of under 100 bytes. The write of a larger one is looked for
+/// instead.
+pub const REPLY_BYTES: usize = 4 << 10;
+
+/// Writes under way at a time. Each holds its bytes and a connection; an
+/// upstream that answers in 10 ms takes in 25,000 a second that way.
+pub const WRITES_UNDER_WAY: usize = 256;
+
+/// Lost writes that are looked for; beyond, the oldest are left to whoever
+/// repeats them.
+pub const WRITES_LOOKED_FOR: usize = 1_024;
+
+/// The pause before a lost write is looked for again; it doubles each time.
+pub const WRITE_LOOK: Duration = Duration::from_secs(5);
+
+/// The longest such pause: a block's time or less on every chain we know.
+pub const WRITE_LOOK_MOST: Duration = Duration::from_secs(60);
+
+/// Lost writes that are looked for at the same time.
+pub const WRITE_LOOKS: usize = 4;

@@ -8,6 +8,7 @@
 //! | [`witness`] | [`Agreement`]: what the other upstreams say of our chain |
 //! | [`findings`] | [`Findings`]: lies with their evidence, and forks; bounded, kept over a restart |
 //! | [`feed`] | [`ChangeFeed`]: what became of the replica, for subscribers |
+//! | [`outbox`] | [`Outbox`]: writes, each with a durable receipt and sent once |
 //! | [`progress`] | [`Progress`]: how far the replica is, for people |
 //! | [`replica`] | [`Replica`]: the seam towards a ledger's store layout |
 //! | [`defaults`] | every limit and time-out, with its reason |
@@ -21,6 +22,7 @@ pub mod defaults;
 pub mod feed;
 pub mod findings;
 pub mod follower;
+pub mod outbox;
 pub mod progress;
 pub mod replica;
 pub mod upstream;
@@ -29,6 +31,7 @@ pub mod witness;
 pub use feed::{ChangeFeed, Changes, Notice};
 pub use findings::{Disagreement, Finding, Findings};
 pub use follower::{Follower, Settings};
+pub use outbox::Outbox;
 pub use progress::{Progress, State};
 pub use replica::Replica;
 pub use upstream::{
