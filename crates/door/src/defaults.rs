@@ -147,8 +147,9 @@ pub const CONTROL_FRAMES_PER_SECOND: u32 = 100;
 pub const BYTES_PER_CONTROL_FRAME: u32 = 256;
 
 /// CONTINUATION frames after one HEADERS frame. [`MAX_HEADERS`] fit into one
-/// frame; clients that split smaller exist.
-pub const MAX_CONTINUATIONS: u32 = 16;
+/// frame; clients that split smaller exist. The h2 library takes no more than
+/// these for headers of that size.
+pub const MAX_CONTINUATIONS: u32 = 5;
 
 /// Streams a client reset before we took them up (HTTP/2 rapid reset), at
 /// once; the connection ends with the next. hyper's own default.

@@ -182,3 +182,15 @@ fn quorums_files_decide_about_nodes() {
     .expect("a good list");
     assert_eq!(may(&only_deny), [true, false, true]);
 }
+
+#[test]
+fn a_list_may_be_as_large_as_the_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let limit = heliostat_door::defaults::MAX_FILE as usize;
+    for (length, good) in [(limit, true), (limit + 1, false)] {
+        let text = format!("alice\n{}", "#".repeat(length - 6));
+        let allow = Some(write(folder.path(), "allow", &text));
+        let lists = Identities::load(IdentityFiles { allow, deny: None });
+        assert_eq!(lists.is_ok(), good, "{length} bytes");
+    }
+}

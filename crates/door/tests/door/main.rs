@@ -1,8 +1,10 @@
 //! The door through its public surface, on loopback.
 
+mod http2;
 mod identities;
 mod lasting;
 mod limits;
+mod networks;
 mod pki;
 mod raw;
 mod serving;

@@ -33,7 +33,15 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 /// `GET path` in HPACK (RFC 7541): static fields, the path as a literal.
 fn get(path: &str) -> Vec<u8> {
-    let mut block = vec![0x82, 0x86, 0x01, 1, b'x', 0x04, path.len() as u8];
+    request(0x82, path)
+}
+
+fn post(path: &str) -> Vec<u8> {
+    request(0x83, path)
+}
+
+fn request(method: u8, path: &str) -> Vec<u8> {
+    let mut block = vec![method, 0x86, 0x01, 1, b'x', 0x04, path.len() as u8];
     block.extend(path.as_bytes());
     block
 }
@@ -83,14 +91,29 @@ pub async fn silent(address: SocketAddr) {
     until_cut(&mut connect(address).await).await;
 }
 
-pub async fn slow_headers(address: SocketAddr) {
+/// A request whose headers never end.
+pub async fn slow_headers(address: SocketAddr, over_http2: bool) {
+    if over_http2 {
+        let mut stream = http2(address).await;
+        // A frame of 16 KiB, of which a byte comes now and then.
+        let start = [0, 0x40, 0, HEADERS, END_STREAM, 0, 0, 0, 1];
+        stream.write_all(&start).await.expect("sent");
+        return trickle(stream, &get("/")).await;
+    }
     let mut stream = connect(address).await;
     let start = b"GET / HTTP/1.1\r\nhost: x\r\n";
     stream.write_all(start).await.expect("sent");
     trickle(stream, b"a: b\r\n").await;
 }
 
-pub async fn slow_body(address: SocketAddr) {
+/// A request whose body never ends.
+pub async fn slow_body(address: SocketAddr, over_http2: bool) {
+    if over_http2 {
+        let mut stream = http2(address).await;
+        let start = frame(HEADERS, END_HEADERS, 1, &post("/take"));
+        stream.write_all(&start).await.expect("sent");
+        return trickle(stream, &frame(DATA, 0, 1, b"a")).await;
+    }
     let mut stream = connect(address).await;
     let start = b"POST /take HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
     stream.write_all(start).await.expect("sent");

@@ -77,6 +77,15 @@ impl Key {
     pub fn sign(&self, header: &Header, claims: &Value) -> String {
         jsonwebtoken::encode(header, claims, &self.signer).expect("signed")
     }
+
+    /// How long [`sign`](Self::sign)'s token would be, for RSA keys of 2048
+    /// bits.
+    pub fn length(&self, header: &Header, claims: &Value) -> usize {
+        let header = serde_json::to_vec(header).expect("JSON").len();
+        let claims = claims.to_string().len();
+        let lengths = [header, claims, 256].map(|bytes| (bytes * 4).div_ceil(3));
+        lengths.iter().sum::<usize>() + 2
+    }
 }
 
 /// The issuer.
