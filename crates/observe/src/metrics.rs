@@ -26,7 +26,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{Requests, Status, logs};
+use crate::{Requests, Status, logs, requests::Naming};
 use activity::Activity;
 pub use table::{Described, METRICS, document};
 
@@ -138,6 +138,17 @@ impl Metrics {
         methods: impl IntoIterator<Item = &'a str>,
     ) -> Requests {
         Requests::new(self, chain, methods)
+    }
+
+    /// The same where a path holds more than the name of a method: `naming`
+    /// says which of `names` a request is.
+    pub fn requests_named<'a>(
+        &self,
+        chain: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        naming: Naming,
+    ) -> Requests {
+        Requests::named(self, chain, names, naming)
     }
 
     /// Counts one question to an upstream of `chain`: how long it took, and

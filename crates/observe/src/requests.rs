@@ -78,10 +78,15 @@ impl Method {
     }
 }
 
-/// The layer; made by [`Metrics::requests`].
+/// Names the method that a request is, from its verb and path.
+pub type Naming = fn(&http::Method, &str) -> &'static str;
+
+/// The layer; made by [`Metrics::requests`] or [`Metrics::requests_named`].
 #[derive(Clone)]
 pub struct Requests {
-    by_path: Arc<HashMap<String, Arc<Method>>>,
+    by_key: Arc<HashMap<String, Arc<Method>>>,
+    /// What the key is: the path itself without it.
+    naming: Option<Naming>,
     other: Arc<Method>,
 }
 
@@ -96,9 +101,29 @@ impl Requests {
             (path.to_owned(), Method::new(metrics, chain, name))
         };
         Self {
-            by_path: Arc::new(methods.into_iter().map(named).collect()),
+            by_key: Arc::new(methods.into_iter().map(named).collect()),
+            naming: None,
             other: Method::new(metrics, chain, "other"),
         }
+    }
+
+    pub(crate) fn named<'a>(
+        metrics: &Metrics,
+        chain: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        naming: Naming,
+    ) -> Self {
+        let method = |name: &str| (name.to_owned(), Method::new(metrics, chain, name));
+        Self {
+            by_key: Arc::new(names.into_iter().map(method).collect()),
+            naming: Some(naming),
+            other: Method::new(metrics, chain, "other"),
+        }
+    }
+
+    fn method(&self, verb: &http::Method, path: &str) -> &Arc<Method> {
+        let key = self.naming.map_or(path, |naming| naming(verb, path));
+        self.by_key.get(key).unwrap_or(&self.other)
     }
 }
 
@@ -133,11 +158,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let method = self
-            .requests
-            .by_path
-            .get(request.uri().path())
-            .unwrap_or(&self.requests.other);
+        let method = self.requests.method(request.method(), request.uri().path());
         let count = Count::begin(Arc::clone(method));
         let inner = count.span.in_scope(|| self.inner.call(request));
         Answering {
