@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::{
     cli::exit::Failure,
-    config::{ChainConfig, Config, ZcashConfig},
+    config::{ChainConfig, Config, ZcashConfig, door},
     defaults,
     run::runtime,
     status,
@@ -78,10 +78,12 @@ pub fn run(config: Config, json: bool) -> Result<(), Failure> {
 async fn look(config: &Config) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
     let running = is_running(config).await;
-    found.push(port(config, "observe.listen", &config.observe.listen, running).await);
+    let options = config.door.open()?;
+    let observed = door::observed(&options, &config.observe);
+    found.push(port("observe.listen", &config.observe.listen, observed, running).await);
     for (name, ChainConfig::Zcash(chain)) in &config.chain {
         let setting = format!("chain.{name}.listen");
-        found.push(port(config, &setting, &chain.listen, running).await);
+        found.push(port(&setting, &chain.listen, options.clone(), running).await);
         found.push(store(config, name).await?);
         upstreams(name, chain, &mut found).await?;
     }
@@ -95,8 +97,13 @@ async fn is_running(config: &Config) -> bool {
     answer.is_ok_and(|text| serde_json::from_str::<heliostat_observe::Status>(&text).is_ok())
 }
 
-async fn port(config: &Config, setting: &str, address: &str, running: bool) -> Found {
-    let (verdict, words) = match Door::bind(address, config.door.options()).await {
+async fn port(
+    setting: &str,
+    address: &str,
+    options: heliostat_door::Options,
+    running: bool,
+) -> Found {
+    let (verdict, words) = match Door::bind(address, options).await {
         Ok(_) => (Verdict::Ok, "free".to_owned()),
         Err(DoorError::InUse { .. }) if running => (
             Verdict::Ok,

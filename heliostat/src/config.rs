@@ -7,9 +7,11 @@
 //! | [`keys`] | rejects unknown keys, naming the nearest known one |
 //! | [`effective`] | every setting with its value and where it comes from |
 //! | [`document`] | `docs/configuration.md` and `heliostat.example.toml`, made from the settings |
+//! | [`door`] | `[door]` and what is below it |
 //! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
 
 pub mod document;
+pub mod door;
 pub mod effective;
 pub mod keys;
 pub mod settings;
@@ -19,13 +21,13 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use heliostat_observe::logs;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use door::DoorConfig;
 pub use zcash::ZcashConfig;
 
 /// Why a configuration cannot be used. All of them exit with code 2.
@@ -104,6 +106,8 @@ pub struct StoreConfig {
 pub struct ObserveConfig {
     /// Where `/metrics`, `/livez`, `/readyz` and `/status` are served.
     pub listen: String,
+    /// What of `[door]` holds there.
+    pub security: ObserveSecurity,
     /// How much is logged.
     pub log_level: logs::Level,
     /// How an event is written.
@@ -112,51 +116,27 @@ pub struct ObserveConfig {
     pub log_file: Option<PathBuf>,
 }
 
+/// What of `[door]` holds for the observe address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObserveSecurity {
+    /// Everything, but on loopback neither TLS nor identities nor tokens.
+    #[default]
+    Auto,
+    /// Everything.
+    Door,
+    /// Networks and limits, on any address.
+    NoneVeryInsecure,
+}
+
 impl Default for ObserveConfig {
     fn default() -> Self {
         Self {
             listen: settings::OBSERVE.to_owned(),
+            security: ObserveSecurity::default(),
             log_level: logs::Level::default(),
             log_format: logs::Format::default(),
             log_file: None,
-        }
-    }
-}
-
-/// What holds for every listening socket.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct DoorConfig {
-    /// Plaintext is served beyond loopback.
-    pub no_tls_very_insecure: bool,
-    /// How long answers under way may take after the stop.
-    pub drain_seconds: u64,
-    /// How many connections are open at once, per listener.
-    pub max_connections: usize,
-}
-
-impl Default for DoorConfig {
-    fn default() -> Self {
-        Self {
-            no_tls_very_insecure: false,
-            drain_seconds: heliostat_door::defaults::DRAIN.as_secs(),
-            max_connections: heliostat_door::defaults::MAX_CONNECTIONS,
-        }
-    }
-}
-
-impl DoorConfig {
-    /// The same for the door itself.
-    pub fn options(&self) -> heliostat_door::Options {
-        heliostat_door::Options {
-            plaintext: if self.no_tls_very_insecure {
-                heliostat_door::Plaintext::Anywhere
-            } else {
-                heliostat_door::Plaintext::Loopback
-            },
-            drain: Duration::from_secs(self.drain_seconds),
-            max_connections: self.max_connections,
-            ..heliostat_door::Options::default()
         }
     }
 }
@@ -218,12 +198,7 @@ impl Config {
                 "no chain is configured; add [chain.zcash] with ledger = \"zcash\" and an upstream",
             ));
         }
-        if self.door.max_connections == 0 {
-            return Err(ConfigError::value(
-                "door.max-connections",
-                "0 lets nobody in",
-            ));
-        }
+        self.door.validate()?;
         let address = self.store.address.as_deref().unwrap_or_default();
         if self.chain.len() > 1 && address.starts_with("sqlite:") && !address.contains("{chain}") {
             return Err(ConfigError::value(

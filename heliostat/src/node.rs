@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::exit::Failure,
-    config::{ChainConfig, Config},
+    config::{ChainConfig, Config, door},
     zcash,
 };
 
@@ -40,14 +40,19 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
     config.validate()?;
     let metrics = Arc::new(Metrics::new());
     let stop = CancellationToken::new();
-    let options = config.door.options();
+    let options = config.door.open()?;
     // Sockets first: two nodes on one machine must not get as far as sharing
     // a store.
-    let observe = bind(&config.observe.listen, "observe.listen", &options).await?;
+    let observed = door::observed(&options, &config.observe);
+    let observe = bind(&config.observe.listen, "observe.listen", observed).await?;
     let mut doors = Vec::new();
     for (name, ChainConfig::Zcash(chain)) in &config.chain {
         let setting = format!("chain.{name}.listen");
-        doors.push(bind(&chain.listen, &setting, &options).await?);
+        let options = heliostat_door::Options {
+            ledger: name.clone(),
+            ..options.clone()
+        };
+        doors.push(bind(&chain.listen, &setting, options).await?);
     }
     let grpc = doors.first().map(Door::local_addr);
     let grpc = grpc.expect("a validated configuration has a chain");
@@ -84,9 +89,9 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
 async fn bind(
     address: &str,
     setting: &str,
-    options: &heliostat_door::Options,
+    options: heliostat_door::Options,
 ) -> Result<Door, Failure> {
-    let door = Door::bind(address, options.clone()).await;
+    let door = Door::bind(address, options).await;
     door.map_err(|error| {
         let usage = matches!(
             error,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{Setting, Table, settings, tables};
+use super::settings::{Setting, Table, Taken, settings, tables};
 use crate::cli::aliases::ALIASES;
 
 /// The text of `docs/configuration.md`.
@@ -42,6 +42,7 @@ pub fn reference() -> String {
             );
         }
     }
+    text.push_str(&reloads());
     text.push_str(
         "\n## lightwalletd's flags\n\n\
          `heliostat zcash` takes lightwalletd's flag names, so that the binary can \
@@ -50,6 +51,29 @@ pub fn reference() -> String {
     );
     for alias in ALIASES {
         let _ = writeln!(text, "| `--{}` | {} |", alias.flag, alias.effect);
+    }
+    text
+}
+
+/// What a running process takes over.
+fn reloads() -> String {
+    let mut text = String::from(
+        "\n## What a running process takes over\n\n\
+         SIGHUP (`systemctl reload heliostat`) reads the configuration file and \
+         every file below again. What is broken keeps what was in force, and is \
+         logged as an error. A changed setting that is not listed here takes a \
+         restart; the log names it. A quick start (`heliostat zcash`) has no \
+         configuration file; its certificates and lists are read again all the \
+         same.\n\n\
+         | setting | what is taken over |\n|---|---|\n",
+    );
+    for setting in settings() {
+        let words = match setting.taken {
+            Taken::Restart => continue,
+            Taken::Signal => "its value, on SIGHUP",
+            Taken::Content => "the content of the file, when that changes and on SIGHUP",
+        };
+        let _ = writeln!(text, "| `{}` | {words} |", setting.path());
     }
     text
 }
@@ -64,7 +88,11 @@ pub fn example() -> String {
     for table in tables().filter(|table| !table.about.is_empty()) {
         text.push('\n');
         comment(&mut text, table.about);
-        let _ = writeln!(text, "{}", heading(table).replace("<name>", "zcash"));
+        // An entry that nobody needs must not be there by itself.
+        let unneeded = table.repeated && !of(table).iter().any(|setting| setting.required);
+        let mark = if unneeded { "# " } else { "" };
+        let heading = heading(table).replace("<name>", "zcash");
+        let _ = writeln!(text, "{mark}{heading}");
         if table.free {
             let _ = writeln!(text, "# GetTreeState = \"relayed\"");
         }
@@ -120,7 +148,7 @@ mod tests {
             .lines()
             .map(|line| {
                 line.strip_prefix("# ")
-                    .filter(|line| line.contains(" = "))
+                    .filter(|line| line.contains(" = ") || line.starts_with("[["))
                     .unwrap_or(line)
                     .to_owned()
             })
@@ -138,9 +166,9 @@ mod tests {
             let path = path.replace("chain.zcash", "chain.<name>");
             match value {
                 toml::Value::Table(inner) => paths(inner, &path, found),
-                toml::Value::Array(items) => {
-                    for item in items {
-                        paths(item.as_table().expect("arrays hold tables"), &path, found);
+                toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+                    for item in items.iter().filter_map(toml::Value::as_table) {
+                        paths(item, &path, found);
                     }
                 }
                 _ => {
@@ -168,6 +196,27 @@ mod tests {
     #[test]
     fn the_example_is_a_valid_file_as_it_stands() {
         Config::parse(&example(), "the example").expect("valid");
+    }
+
+    #[test]
+    fn a_default_that_is_written_as_a_value_is_the_default() {
+        let written = toml::Table::try_from(Config::default()).expect("a default serializes");
+        for setting in settings().filter(|setting| !setting.path().starts_with("chain.")) {
+            let Some(value) = held(&written, &setting.path()) else {
+                continue;
+            };
+            let empty = value.as_array().is_some_and(Vec::is_empty);
+            let documented = setting.default.trim_matches('`');
+            let text = value.as_str().map_or(value.to_string(), str::to_owned);
+            assert!(empty || documented == text, "{}: {text}", setting.path());
+        }
+    }
+
+    fn held<'a>(table: &'a toml::Table, path: &str) -> Option<&'a toml::Value> {
+        match path.split_once('.') {
+            None => table.get(path),
+            Some((first, rest)) => held(table.get(first)?.as_table()?, rest),
+        }
     }
 
     #[test]

@@ -73,6 +73,20 @@ pub struct Setting {
     pub flag: &'static str,
     /// What it means.
     pub meaning: &'static str,
+    /// What a running process does with a change.
+    pub taken: Taken,
+}
+
+/// What a running process does with a change of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Nothing; it takes a restart.
+    Restart,
+    /// SIGHUP reads the new value from the configuration file.
+    Signal,
+    /// The file it names is read again when that changes, and on SIGHUP; to
+    /// name another file takes a restart.
+    Content,
 }
 
 impl Setting {
@@ -99,6 +113,23 @@ const fn set(
         required: false,
         flag,
         meaning,
+        taken: Taken::Restart,
+    }
+}
+
+/// A setting that SIGHUP takes over.
+const fn live(setting: Setting) -> Setting {
+    Setting {
+        taken: Taken::Signal,
+        ..setting
+    }
+}
+
+/// A setting that names a file whose changes are taken over.
+const fn content(setting: Setting) -> Setting {
+    Setting {
+        taken: Taken::Content,
+        ..setting
     }
 }
 
@@ -124,8 +155,10 @@ const SETTINGS: &[Setting] = &[
 
     set("observe", "listen", "`127.0.0.1:9068`", r#""127.0.0.1:9068""#, "--observe",
         "Where `/metrics`, `/livez`, `/readyz`, `/status` and `/evidence` are served over HTTP."),
-    set("observe", "log-level", "`info`", r#""info""#, "--log-level",
-        "`off`, `error`, `warn`, `info`, `debug` or `trace`. No level logs requests, answers, addresses, transaction ids or credentials."),
+    set("observe", "security", "`auto`", r#""auto""#, "",
+        "`auto`: on a loopback address plain HTTP without certificates and tokens, so that `heliostat status` works; on any other as `[door]` says. `door`: as `[door]` says. `none-very-insecure`: plain HTTP without certificates and tokens on any address, for probes and scrapers in a network of their own. `door.access` networks and `door.limits` hold in every case."),
+    live(set("observe", "log-level", "`info`", r#""info""#, "--log-level",
+        "`off`, `error`, `warn`, `info`, `debug` or `trace`. No level logs requests, answers, addresses, transaction ids or credentials.")),
     set("observe", "log-format", "`text`", r#""text""#, "--log-format",
         "`text` for people, `json` for one object a line."),
     set("observe", "log-file", "standard error", r#""/var/log/heliostat.log""#, "--log-file",

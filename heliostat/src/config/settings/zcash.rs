@@ -1,6 +1,6 @@
 //! The settings of `[chain.NAME]` with `ledger = "zcash"`.
 
-use super::{Setting, Table, must, set, table};
+use super::{Setting, Table, content, must, set, table};
 
 /// The methods a minimum grade can be set for.
 pub const METHODS: &[&str] = &[
@@ -74,8 +74,8 @@ pub const SETTINGS: &[Setting] = &[
         "Password for every upstream without credentials of its own. Also `HELIOSTAT_ZCASH_RPCPASSWORD`, or better a file."),
     set(CHAIN, "rpc-password-file", "none", r#""/run/secrets/rpc-password""#, "--rpc-password-file",
         "A file whose first line is the password."),
-    set(CHAIN, "rpc-cookie-file", "none", r#""/home/zebra/.cache/zebra/.cookie""#, "--rpc-cookie-file",
-        "The node's cookie file, `user:password`. Read again when the node answers 401. Also `HELIOSTAT_ZCASH_COOKIE`."),
+    content(set(CHAIN, "rpc-cookie-file", "none", r#""/home/zebra/.cache/zebra/.cookie""#, "--rpc-cookie-file",
+        "The node's cookie file, `user:password`. Read again when the node answers 401. Also `HELIOSTAT_ZCASH_COOKIE`.")),
     set(CHAIN, "zcash-conf", "none", r#""/etc/zebrad.toml""#, "--zcash-conf",
         "A `zcash.conf` or `zebrad.toml` to take credentials from."),
     set(CHAIN, "donation-address", "none", r#""u1exampleexampleexample""#, "--donation-address",
@@ -90,7 +90,7 @@ pub const SETTINGS: &[Setting] = &[
     set(UPSTREAM, "rpc-user", "the chain's", r#""heliostat""#, "", "User name for this upstream."),
     set(UPSTREAM, "rpc-password", "the chain's", r#""secret""#, "", "Password for this upstream."),
     set(UPSTREAM, "rpc-password-file", "the chain's", r#""/run/secrets/rpc-password""#, "", "A file whose first line is the password for this upstream."),
-    set(UPSTREAM, "rpc-cookie-file", "the chain's", r#""/home/zebra/.cache/zebra/.cookie""#, "", "The cookie file of this upstream."),
+    content(set(UPSTREAM, "rpc-cookie-file", "the chain's", r#""/home/zebra/.cache/zebra/.cookie""#, "", "The cookie file of this upstream.")),
     set(UPSTREAM, "zcash-conf", "the chain's", r#""/etc/zebrad.toml""#, "", "A `zcash.conf` or `zebrad.toml` with this upstream's credentials."),
 
     set(COMPAT, "plain-txid", "`false`", "false", "",
