@@ -11,14 +11,13 @@ use axum::{
     routing::get,
 };
 use futures::stream;
-use serde::Serialize;
 use tokio::{sync::OwnedSemaphorePermit, time};
 
 use crate::{
-    ChainStatus, ProcessStatus, Status,
-    defaults::{PULSE, SHOWN_FINDINGS},
-    history::Sample,
+    Status,
+    defaults::PULSE,
     live::{Live, now},
+    news::{News, shown, without_times},
 };
 
 /// Path, media type and content of every file.
@@ -73,23 +72,6 @@ pub(crate) fn routes() -> Router<Arc<Live>> {
     files.route("/events", get(events))
 }
 
-/// One event: what is new since the one before.
-#[derive(Serialize)]
-struct News<'a> {
-    /// The time here, in seconds since the Unix epoch; ages are told by it.
-    at: u64,
-    uptime_seconds: u64,
-    process: ProcessStatus,
-    /// Present when anything but times changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'a Status>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    samples: Vec<Sample>,
-    /// Findings and disagreements by chain, where not all are shown.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    omitted: BTreeMap<&'a str, (usize, usize)>,
-}
-
 /// One live page. Everything it costs is held here and ends with it: its
 /// place, and its timer, which runs only while the page is read.
 struct Page {
@@ -137,7 +119,7 @@ impl Page {
             at: now(),
             uptime_seconds: shown.uptime_seconds,
             process: shown.process,
-            status: changed.then_some(&shown),
+            status: changed.then(|| shown.clone()),
             samples,
             omitted: if changed { omitted } else { BTreeMap::new() },
         };
@@ -145,44 +127,4 @@ impl Page {
         self.last = Some(shown);
         Event::default().data(text)
     }
-}
-
-/// The status as a page shows it: of long lists the newest, and how many
-/// findings and disagreements were left out before them.
-fn shown(status: &Status) -> (Status, BTreeMap<&str, (usize, usize)>) {
-    let mut shown = status.clone();
-    let mut omitted = BTreeMap::new();
-    for (name, chain) in &mut shown.chains {
-        let ChainStatus {
-            findings,
-            disagreements,
-            ..
-        } = chain;
-        let over = (
-            findings.len().saturating_sub(SHOWN_FINDINGS),
-            disagreements.len().saturating_sub(SHOWN_FINDINGS),
-        );
-        findings.drain(..over.0);
-        disagreements.drain(..over.1);
-        let name = status.chains.get_key_value(name);
-        if let Some((name, _)) = name.filter(|_| over != (0, 0)) {
-            omitted.insert(name.as_str(), over);
-        }
-    }
-    (shown, omitted)
-}
-
-/// What changes by itself is no news: pages count on from `at`.
-fn without_times(status: &Status) -> Status {
-    let mut status = status.clone();
-    status.uptime_seconds = 0;
-    status.process = ProcessStatus::default();
-    for head in status
-        .chains
-        .values_mut()
-        .filter_map(|chain| chain.head.as_mut())
-    {
-        head.age_seconds = 0;
-    }
-    status
 }

@@ -22,6 +22,7 @@
 //! | [`metrics`] | [`Metrics`]: every metric name and what it means |
 //! | [`requests`] | [`Requests`]: the layer that counts answers by method, code and grade |
 //! | [`history`] | the last hour, in a ring of samples |
+//! | [`news`] | what `/events` tells |
 //! | [`evidence`] | one finding, cut to what a page shows |
 //! | [`http`](mod@http) | the router |
 //! | `live` | what the handlers share |
@@ -39,6 +40,7 @@ pub mod http;
 mod live;
 pub mod logs;
 pub mod metrics;
+pub mod news;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod requests;
@@ -47,6 +49,7 @@ pub mod systemd;
 
 pub use http::{router, router_until};
 pub use metrics::Metrics;
+pub use news::News;
 pub use requests::Requests;
 pub use status::{
     ChainStatus, Disagreement, DoorStatus, Finding, Head, ProcessStatus, Status, StoreStatus,
