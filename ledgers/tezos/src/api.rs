@@ -31,7 +31,7 @@ mod reply;
 mod request;
 mod rows;
 
-pub use methods::{Method, method_table};
+pub use methods::{Method, PassedOn, method_table, passed_on_table};
 
 use std::sync::Arc;
 

@@ -48,6 +48,17 @@ pub const SHORT_BYTES: usize = 64 << 10;
 /// JSON makes three times as long.
 pub const OPERATIONS_BYTES: usize = 16 << 20;
 
+/// Passes of operations in a block; today's protocols have four.
+pub const PASSES: usize = 16;
+
+/// Operations in one pass; mainnet's committee of 7,000 is the most there can
+/// be of attestations, and gas allows some 2,600 of managers.
+pub const PASS_OPERATIONS: usize = 16_384;
+
+/// One operation in JSON. The largest is an aggregate of attestations that
+/// names every member of the committee.
+pub const OPERATION_TEXT: usize = 1 << 20;
+
 /// An answer that is passed on unread.
 pub const RELAY_BYTES: usize = 32 << 20;
 
@@ -124,8 +135,8 @@ pub const BACKFILL: usize = 32;
 /// newest states to headers.
 pub const FIRST_BACKFILL: usize = 3;
 
-/// How far below its own newest header an endpoint's head may lie and still
-/// count for a common block: endpoints differ by seconds, not minutes.
+/// How far below the newest level that enough endpoints have reached a common
+/// block is looked for. Further down they are on different chains.
 pub const HEAD_WINDOW: usize = 64;
 
 /// The furthest a checkpoint may lie back: two cycles of 14,400 blocks, after

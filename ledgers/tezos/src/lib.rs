@@ -16,6 +16,7 @@
 //! | [`client`] | one answer on the command line, as `octez-client` prints it |
 //! | [`evidence`] | proofs of a lie, and checking them again |
 //! | [`error`] | why there is no answer |
+//! | [`features`] | what is promised, and how it is kept: the documentation's table |
 //! | [`defaults`] | every limit and time-out, with its reason |
 //!
 //! The pure parts are crates of their own: trees and proofs in
@@ -31,6 +32,7 @@ pub mod defaults;
 pub mod endpoint;
 pub mod error;
 pub mod evidence;
+pub mod features;
 pub mod headers;
 pub mod light;
 pub mod links;

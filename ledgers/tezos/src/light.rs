@@ -9,6 +9,7 @@
 //! | [`read`] | reading keys: grouping, waiting for each other |
 //! | `fetch` | one proof: hedged, accepted only against the pinned root |
 //! | `vote` | the votes on a root, asked for and waited for |
+//! | `first` | one question, put to the next endpoint when one is slow |
 //! | `resolve` | which block a request is pinned to |
 //! | `ask` | short questions to one endpoint or to all |
 //! | `grade` | how good an answer is |
@@ -21,6 +22,7 @@ pub mod status;
 
 mod ask;
 mod fetch;
+mod first;
 mod grade;
 pub(crate) mod resolve;
 mod vote;
@@ -34,7 +36,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use heliostat_core::{Evidence, Fault};
+use heliostat_core::{Assurance, Evidence, Fault};
 use heliostat_node::{Findings, Role, Upstreams};
 use heliostat_tezos_context::Key;
 use heliostat_tezos_verifier::{ChainId, ProtocolHash};
@@ -108,7 +110,7 @@ pub(crate) struct Core {
 
 impl Light {
     /// A light node over these endpoints. Nothing is asked yet.
-    pub fn start(settings: Settings, findings: Findings) -> Result<Self, StartError> {
+    pub fn start(mut settings: Settings, findings: Findings) -> Result<Self, StartError> {
         if settings.endpoints.is_empty() {
             return Err(StartError::NoEndpoint);
         }
@@ -116,6 +118,15 @@ impl Light {
             return Err(StartError::MinAgreement(settings.min_agreement));
         }
         api::methods::check(&settings.minimum)?;
+        if settings
+            .minimum
+            .values()
+            .any(|least| *least == Assurance::Proven)
+        {
+            // Nothing newer could be answered by that method, and all methods
+            // speak of the same head.
+            settings.head = HeadPolicy::Proven;
+        }
         let mut upstreams = Vec::new();
         for uri in &settings.endpoints {
             let endpoint = Endpoint::new(uri, settings.limits.clone())?;
@@ -215,6 +226,10 @@ impl Core {
         for state in self.blocks.all() {
             state.dismiss(at);
         }
+        self.protocols
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         let core = Arc::clone(self);
         self.keep_task(AbortOnDropHandle::new(tokio::spawn(async move {
             core.persist().await;

@@ -1,9 +1,17 @@
 //! What ties a block's state and operations to headers.
 
+use std::{borrow::Cow, fmt, marker::PhantomData};
+
 use heliostat_tezos_context::{ContextHash, Tree, tree::Place};
 use heliostat_tezos_verifier::{
     Header, OperationHash, OperationListListHash, Protocol, ProtocolHash, commit, operations,
 };
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::defaults;
 
 /// Whether the commit of the state after `header`'s block, with this root, is
 /// the one that the next block's header names as its `context`. The number of
@@ -37,12 +45,14 @@ pub fn must_link(protocol: Option<ProtocolHash>) -> bool {
 }
 
 /// The operations' root that an answer to `/operation_hashes` or `/operations`
-/// comes to; `None` when it is of another shape.
+/// comes to; `None` when it is of another shape, or holds more than a block.
 pub fn operations_root(answer: &[u8]) -> Option<OperationListListHash> {
-    let passes: Vec<Vec<Listed>> = serde_json::from_slice(answer).ok()?;
+    type Pass = Capped<Listed, { defaults::PASS_OPERATIONS }>;
+    let passes: Capped<Pass, { defaults::PASSES }> = serde_json::from_slice(answer).ok()?;
     let hashes: Vec<Vec<_>> = passes
+        .0
         .into_iter()
-        .map(|pass| pass.into_iter().map(Listed::hash).collect())
+        .map(|pass| pass.0.into_iter().map(|listed| listed.0).collect())
         .collect();
     Some(operations::operations_hash(&hashes))
 }
@@ -52,18 +62,111 @@ pub fn operations_contradict(answer: &[u8], header: &Header) -> bool {
     operations_root(answer).is_some_and(|root| root != header.operations_hash)
 }
 
-/// An operation in a list: its hash, or an object that has it.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Listed {
-    Hash(OperationHash),
-    Whole { hash: OperationHash },
+/// A list of at most so many things; a longer one is refused before it is read
+/// to its end.
+pub(crate) struct Capped<T, const MOST: usize>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Capped<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items<T, const MOST: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Items<T, MOST> {
+            type Value = Capped<T, MOST>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {MOST}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut taken = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    if taken.len() == MOST {
+                        return Err(A::Error::invalid_length(MOST + 1, &self));
+                    }
+                    taken.push(item);
+                }
+                Ok(Capped(taken))
+            }
+        }
+
+        deserializer.deserialize_seq(Items(PhantomData))
+    }
 }
 
-impl Listed {
-    fn hash(self) -> OperationHash {
-        match self {
-            Self::Hash(hash) | Self::Whole { hash } => hash,
+/// The hash of an operation in a list: alone, or in an object, of which nothing
+/// else is kept.
+struct Listed(OperationHash);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Operation;
+
+        impl<'de> Visitor<'de> for Operation {
+            type Value = Listed;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an operation, or its hash")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Listed, E> {
+                text.parse().map(Listed).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Listed, A::Error> {
+                let mut found = None;
+                while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
+                    if name != "hash" {
+                        fields.next_value::<IgnoredAny>()?;
+                    } else if found.replace(fields.next_value()?).is_some() {
+                        return Err(A::Error::duplicate_field("hash"));
+                    }
+                }
+                let hash = found.ok_or_else(|| A::Error::missing_field("hash"))?;
+                Ok(Listed(hash))
+            }
         }
+
+        deserializer.deserialize_any(Operation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(salt: u8) -> OperationHash {
+        OperationHash([salt; 32])
+    }
+
+    #[test]
+    fn operations_are_known_by_their_hashes_alone_or_in_objects() {
+        let expected = operations::operations_hash(&[vec![hash(1), hash(2)], vec![]]);
+        let (one, two) = (hash(1), hash(2));
+        for answer in [
+            format!("[[\"{one}\",\"{two}\"],[]]"),
+            format!("[[{{\"hash\":\"{one}\",\"x\":[1]}},{{\"a\":{{}},\"hash\":\"{two}\"}}],[]]"),
+        ] {
+            assert_eq!(
+                operations_root(answer.as_bytes()),
+                Some(expected),
+                "{answer}"
+            );
+        }
+        for answer in [
+            "[[1]]".to_owned(),
+            "[[{}]]".to_owned(),
+            format!("[[{{\"hash\":\"{one}\",\"hash\":\"{two}\"}}]]"),
+            format!("[{}[]]", "[],".repeat(defaults::PASSES)),
+        ] {
+            assert_eq!(operations_root(answer.as_bytes()), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_refused() {
+        let list = |length: usize| format!("[{}1]", "1,".repeat(length - 1));
+        type Few = Capped<u8, 3>;
+        assert!(serde_json::from_str::<Few>(&list(3)).is_ok());
+        assert!(serde_json::from_str::<Few>(&list(4)).is_err());
     }
 }

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use heliostat_core::Assurance;
 
 use super::{headers, operations, proofs, relay, reply::Reply, request::Asked, rows};
 use crate::{
@@ -37,7 +36,7 @@ pub(super) async fn serve(
         )),
         ["header", form @ ..] => headers::serve(core, &at, form).await?,
         ["protocols"] => Some(protocols(core, &at).await?),
-        ["resulting_context_hash"] => headers::resulting_context(core, &at),
+        ["resulting_context_hash"] => headers::resulting_context(core, &at).await?,
         ["operation_hashes", place @ ..] => operations::hashes(core, &at, place).await?,
         ["operations", place @ ..] => operations::whole(core, asked, &at, place).await?,
         ["context", "merkle_tree_v2", key @ ..] => {
@@ -84,8 +83,10 @@ async fn relay_at(
 }
 
 async fn protocols(core: &Arc<Core>, at: &At) -> Result<Reply, ReadError> {
-    let (current, next, votes) = core.ask_protocols(at).await?;
-    let grade: Assurance = core.grade_of_votes(votes).min(core.grade_of_place(at));
+    let header = core.fetch_header(&at.hash).await?;
+    let (current, by) = core.own_protocol(at, &header).await?;
+    let (next, next_by) = core.next_protocol(at).await?;
+    let grade = by.min(next_by).min(core.grade_of_place(at));
     let json = format!("{{\"protocol\":\"{current}\",\"next_protocol\":\"{next}\"}}");
     Ok(Reply::json(json, grade))
 }

@@ -1,5 +1,5 @@
 //! The methods: their names, under which an operator sets minimum grades and
-//! metrics count them, and what each is checked against.
+//! metrics count them, what each is checked against, and the grade that earns.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,33 @@ pub struct Method {
     pub path: &'static str,
     /// What its answers are checked against, in words.
     pub checked: &'static str,
+    /// The grade of its answers, in words.
+    pub grade: &'static str,
 }
 
-const STATE: &str = "proof from the block's state; absence is proven too";
-const HEADER: &str = "the header's bytes, hashed to the block's hash";
-const NONE: &str = "nothing: passed on to one endpoint";
+/// What an answer is checked against, and the grade that this earns.
+type Check = (&'static str, &'static str);
 
-const fn method(name: &'static str, path: &'static str, checked: &'static str) -> Method {
+const STATE: Check = (
+    "proof from the block's state; absence is proven too",
+    "that of the state's root: `proven` under a final header, else `agreed k/n`",
+);
+const HEADER: Check = (
+    "the header's bytes, hashed to the block's hash",
+    "that of the block: `proven` when it is final, else `agreed k/n`",
+);
+const PLACE: Check = (
+    "the followed chain of headers",
+    "that of the block: `proven` when it is final, else `agreed k/n`",
+);
+const NONE: Check = ("nothing: passed on to one endpoint", "`relayed`");
+
+const fn method(name: &'static str, path: &'static str, check: Check) -> Method {
     Method {
         name,
         path,
-        checked,
+        checked: check.0,
+        grade: check.1,
     }
 }
 
@@ -80,42 +96,65 @@ const METHODS: &[Method] = &[
     ),
     method("round", "./helpers/round", STATE),
     method("round", "./helpers/consecutive_round_zero", STATE),
-    method("votes", "./votes/**", STATE),
+    method("votes", "./votes/current_period", STATE),
+    method("votes", "./votes/successor_period", STATE),
+    method("votes", "./votes/current_quorum", STATE),
+    method("votes", "./votes/current_proposal", STATE),
+    method("votes", "./votes/total_voting_power", STATE),
+    method("votes", "./votes/proposal_count/*", STATE),
     method("raw_bytes", "./context/raw/bytes/**", STATE),
     method("merkle_tree_v2", "./context/merkle_tree_v2/**", STATE),
     method("merkle_tree", "./context/merkle_tree/**", STATE),
-    method("hash", "./hash", "the followed chain of headers"),
+    method("hash", "./hash", PLACE),
     method("header", "./header/**", HEADER),
     method(
         "operation_hashes",
         "./operation_hashes/**",
-        "the root in the block's header",
+        (
+            "the root in the block's header",
+            "that of the block: `proven` when it is final, else `agreed k/n`",
+        ),
     ),
     method(
         "operations",
         "./operations/**",
-        "hashes against the root in the block's header; the texts are the node's",
+        (
+            "all hashes against the root in the block's header; the texts are the node's",
+            "`relayed`, because of the texts",
+        ),
     ),
     method(
         "resulting_context_hash",
         "./resulting_context_hash",
-        "the next block's header",
+        (
+            "the next block's header; passed on while there is none",
+            "that of the next block; `relayed` while there is none",
+        ),
     ),
-    method("protocols", "./protocols", "agreement of the endpoints"),
+    method(
+        "protocols",
+        "./protocols",
+        (
+            "the roots of the states before and after the block, else what the endpoints agree on",
+            "that of the roots, else `agreed k/n`",
+        ),
+    ),
     method(
         "chain_id",
         "/chains/*/chain_id",
-        "agreement of the endpoints, or the settings",
+        (
+            "the settings or a quorum's signatures, else what the endpoints agree on",
+            "`proven`, else `agreed k/n`",
+        ),
     ),
-    method(
-        "monitor_heads",
-        "/monitor/heads/*",
-        "the followed chain of headers",
-    ),
+    method("monitor_heads", "/monitor/heads/*", PLACE),
     method(
         "injection",
         "/injection/operation",
-        "passed on to one endpoint, once; the hash is computed here",
+        (
+            "passed on to one endpoint, once; the hash is computed here",
+            "`relayed`",
+        ),
     ),
     method("relayed", "/**", NONE),
 ];
@@ -123,6 +162,76 @@ const METHODS: &[Method] = &[
 /// All methods with what they are checked against, for the documentation.
 pub fn method_table() -> &'static [Method] {
     METHODS
+}
+
+/// A part of a node's interface that is always passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PassedOn {
+    /// Its paths, written as in [`Method::path`].
+    pub path: &'static str,
+    /// Why it is not answered here.
+    pub why: &'static str,
+}
+
+const fn passed_on(path: &'static str, why: &'static str) -> PassedOn {
+    PassedOn { path, why }
+}
+
+const WIDE: &str = "it lists a directory of the state that is too wide to be proven";
+const MANY: &str = "it combines many keys by rules that differ between protocols";
+const RUNS: &str = "it runs the protocol's code";
+const RECEIPTS: &str = "receipts are not linked to headers by this release";
+const NODES: &str = "it speaks of one node, not of the chain";
+
+/// What is passed on, graded `relayed`, or refused under a minimum grade.
+const PASSED_ON: &[PassedOn] = &[
+    passed_on("./context/contracts", WIDE),
+    passed_on("./context/delegates", WIDE),
+    passed_on("./context/big_maps/*", WIDE),
+    passed_on("./votes/listings", WIDE),
+    passed_on("./votes/ballots", WIDE),
+    passed_on("./votes/ballot_list", WIDE),
+    passed_on("./votes/proposals", WIDE),
+    passed_on("./context/delegates/*/**", MANY),
+    passed_on("./context/contracts/*/full_balance", MANY),
+    passed_on("./context/contracts/*/staked_balance", MANY),
+    passed_on("./context/contracts/*/unstake_requests", MANY),
+    passed_on("./context/issuance/**", MANY),
+    passed_on("./context/smart_rollups/**", MANY),
+    passed_on("./context/sapling/**", MANY),
+    passed_on(
+        "./context/raw/json/**",
+        "it decodes with the protocol's code",
+    ),
+    passed_on("./helpers/baking_rights", MANY),
+    passed_on("./helpers/attestation_rights", MANY),
+    passed_on("./helpers/validators", MANY),
+    passed_on("./helpers/scripts/**", RUNS),
+    passed_on("./helpers/preapply/**", RUNS),
+    passed_on("./helpers/forge/**", RUNS),
+    passed_on("./context/constants/errors", RUNS),
+    passed_on("./metadata", RECEIPTS),
+    passed_on(
+        "./live_blocks",
+        "how many blocks count is receipt data of the node",
+    ),
+    passed_on("/chains/*/mempool/**", NODES),
+    passed_on("/chains/*/is_bootstrapped", NODES),
+    passed_on("/monitor/**", NODES),
+    passed_on(
+        "/injection/block",
+        "written by bakers, to a node of their own",
+    ),
+    passed_on("/version", NODES),
+    passed_on("/network/**", NODES),
+    passed_on("/config/**", NODES),
+];
+
+/// What is passed on as a rule, with the reason, for the documentation. It is
+/// not a list of what may be asked: everything that is not in
+/// [`method_table`] is passed on.
+pub fn passed_on_table() -> &'static [PassedOn] {
+    PASSED_ON
 }
 
 /// The name of the method that a path is.
@@ -203,6 +312,21 @@ mod tests {
         assert_eq!(name("/monitor/heads/main"), "monitor_heads");
         let sent = ["injection", "operation"];
         assert_eq!(super::name(&sent, &Verb::POST), "injection");
+    }
+
+    #[test]
+    fn what_is_passed_on_has_no_name_of_its_own() {
+        for one in passed_on_table() {
+            let (whole, _) = one.path.split_once("/**").unwrap_or((one.path, ""));
+            let whole = match whole.strip_prefix('.') {
+                Some(below) => format!("/chains/main/blocks/head{below}"),
+                None => whole.to_owned(),
+            };
+            let whole = whole.replace('*', "x");
+            let segments: Vec<_> = whole.split('/').filter(|s| !s.is_empty()).collect();
+            let found = super::name(&segments, &Verb::GET);
+            assert_eq!(found, "relayed", "{}", one.path);
+        }
     }
 
     #[test]

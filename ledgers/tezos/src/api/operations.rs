@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use heliostat_core::Assurance;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{reply::Reply, request::Asked};
 use crate::{
+    defaults,
     error::ReadError,
     light::{Core, resolve::At},
+    links::Capped,
 };
 
 /// `operation_hashes[/PASS[/OFFSET]]`; `None` for other paths.
@@ -22,7 +25,7 @@ pub(super) async fn hashes(
     };
     let all = checked(core, at, "operation_hashes").await?;
     let grade = core.support_of(at).await;
-    Ok(Some(pick(all, &place, grade)))
+    pick(&all, &place, grade).map(Some)
 }
 
 /// `operations[/PASS[/OFFSET]]`: all of them are read, because only together
@@ -39,7 +42,7 @@ pub(super) async fn whole(
         return Ok(None);
     };
     let all = checked(core, at, "operations").await?;
-    Ok(Some(pick(all, &place, Assurance::Relayed)))
+    pick(&all, &place, Assurance::Relayed).map(Some)
 }
 
 fn numbers(place: &[&str]) -> Option<Vec<usize>> {
@@ -47,25 +50,35 @@ fn numbers(place: &[&str]) -> Option<Vec<usize>> {
     numbers.filter(|numbers| numbers.len() <= 2)
 }
 
-/// One place of the lists; 404 where there is nothing.
-fn pick(all: Value, place: &[usize], grade: Assurance) -> Reply {
-    let mut found = &all;
-    for index in place {
-        match found.get(index) {
-            Some(value) => found = value,
-            None => return Reply::absent(grade),
+/// One place of the lists, in the node's own text; 404 where there is nothing.
+fn pick(all: &Bytes, place: &[usize], grade: Assurance) -> Result<Reply, ReadError> {
+    type Pass = Capped<Box<RawValue>, { defaults::PASS_OPERATIONS }>;
+    let Some(pass) = place.first() else {
+        return Ok(Reply::json(all.clone(), grade));
+    };
+    let undecodable = |error: serde_json::Error| ReadError::Undecodable(error.to_string());
+    let passes: Capped<Box<RawValue>, { defaults::PASSES }> =
+        serde_json::from_slice(all).map_err(undecodable)?;
+    let Some(mut found) = passes.0.into_iter().nth(*pass) else {
+        return Ok(Reply::absent(grade));
+    };
+    if let Some(offset) = place.get(1) {
+        let pass: Pass = serde_json::from_str(found.get()).map_err(undecodable)?;
+        match pass.0.into_iter().nth(*offset) {
+            Some(one) => found = one,
+            None => return Ok(Reply::absent(grade)),
         }
     }
-    Reply::json(found.to_string(), grade)
+    let text: Box<str> = found.into();
+    Ok(Reply::json(String::from(text), grade))
 }
 
 /// All operations of a block, or their hashes.
-async fn checked(core: &Arc<Core>, at: &At, call: &str) -> Result<Value, ReadError> {
+async fn checked(core: &Arc<Core>, at: &At, call: &str) -> Result<Bytes, ReadError> {
     let header = core.fetch_header(&at.hash).await?;
     let path = format!(
         "/chains/{}/blocks/{}/{call}",
         core.settings.chain, at.state.text
     );
-    let bytes = core.checked_operations(&path, &header).await?;
-    serde_json::from_slice(&bytes).map_err(|error| ReadError::Undecodable(error.to_string()))
+    core.checked_operations(&path, &header).await
 }

@@ -71,6 +71,7 @@ impl Chain {
         if let Some(before) = self.headers.get(&header.predecessor) {
             header.follows(before).map_err(Refused::Link)?;
         }
+        self.prune();
         // A header that came first, and now turns out not to fit.
         for child in self.after.get(&hash).cloned().unwrap_or_default() {
             let child_header = self.headers.get(&child);
@@ -149,7 +150,6 @@ impl Chain {
         while view.len() > defaults::HEADERS {
             view.pop_first();
         }
-        self.prune();
     }
 
     /// Notes that an endpoint is not believed any more.
@@ -159,14 +159,18 @@ impl Chain {
         }
     }
 
+    /// Drops headers that no endpoint stands behind, once there are more than
+    /// the branches of all endpoints and one more can have. What one endpoint
+    /// claims never costs another one its branch.
     fn prune(&mut self) {
-        // Twice as many as a branch may have: pruning is then rare.
-        if self.headers.len() <= 2 * defaults::HEADERS + defaults::BACKFILL {
+        if self.headers.len() <= (self.views.len() + 1) * defaults::HEADERS {
             return;
         }
-        let newest = self.headers.values().map(|header| header.level).max();
-        let floor = newest.unwrap_or(0) - i32::try_from(defaults::HEADERS).unwrap_or(i32::MAX);
-        self.headers.retain(|_, header| header.level >= floor);
+        let views = &self.views;
+        self.headers.retain(|hash, header| {
+            let has = |view: &BTreeMap<i32, BlockHash>| view.get(&header.level) == Some(hash);
+            views.iter().any(has)
+        });
         let headers = &self.headers;
         self.after.retain(|_, children| {
             children.retain(|child| headers.contains_key(child));
@@ -185,11 +189,16 @@ impl Chain {
 
     /// The newest block that at least `needed` endpoints stand behind; of
     /// several at one level the one with more of them, then with the greater
-    /// fitness. Blocks far below the newest head do not count: an endpoint
-    /// that is that far behind is not on the same head in any useful sense.
+    /// fitness. It lies near the newest level that `needed` endpoints have
+    /// reached: what fewer of them claim to have beyond that does not count.
     pub fn agreed_head(&self, needed: usize) -> Option<Place> {
-        let newest = self.views.iter().filter_map(|view| view.keys().next_back());
-        let newest = *newest.max()?;
+        let mut newest: Vec<i32> = self
+            .views
+            .iter()
+            .filter_map(|view| view.keys().next_back().copied())
+            .collect();
+        newest.sort_unstable_by(|a, b| b.cmp(a));
+        let newest = *newest.get(needed.checked_sub(1)?)?;
         let window = i32::try_from(defaults::HEAD_WINDOW).unwrap_or(i32::MAX);
         let levels = newest.saturating_sub(window)..=newest;
         levels.rev().find_map(|level| self.at(level, needed))

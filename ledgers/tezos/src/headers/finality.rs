@@ -15,12 +15,14 @@ use heliostat_tezos_verifier::{
     BlockHash, ChainId, Header, OperationHash,
     finality::{Attestation, check_payload, verify_quorum},
 };
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use crate::{
     defaults,
     endpoint::Answer,
     light::{Checkpoint, Core},
+    links::Capped,
 };
 
 use rights::Known;
@@ -222,12 +224,15 @@ async fn attestations(
         }
         Err(fault) => return Err(format!("{}: {fault}", endpoint.name())),
     };
-    let listed: Vec<serde_json::Value> = serde_json::from_slice(&bytes)
-        .map_err(|_| format!("{}: no list of operations", endpoint.name()))?;
+    let listed: Capped<Box<RawValue>, { defaults::PASS_OPERATIONS }> =
+        serde_json::from_slice(&bytes)
+            .map_err(|_| format!("{}: no list of operations", endpoint.name()))?;
     // One that cannot be read takes nothing from the others.
-    let read = listed
-        .iter()
-        .filter_map(|one| Attestation::from_json(one).ok());
+    let read = listed.0.iter().map(|one| one.get()).filter_map(|one| {
+        let is_short = one.len() <= defaults::OPERATION_TEXT;
+        let one = is_short.then(|| serde_json::from_str(one).ok())??;
+        Attestation::from_json(&one).ok()
+    });
     Ok(read.flatten().collect())
 }
 
@@ -236,7 +241,7 @@ impl Core {
     async fn operation_hashes_of(
         self: &Arc<Self>,
         block: &BlockHash,
-        header: &Header,
+        header: &Arc<Header>,
     ) -> Result<Vec<Vec<OperationHash>>, Why> {
         let path = format!(
             "/chains/{}/blocks/{block}/operation_hashes",

@@ -1,21 +1,31 @@
 //! Short questions: to one endpoint, or to all of them, of which enough must
 //! give the same bytes.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, MutexGuard, PoisonError},
+};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use heliostat_core::Assurance;
 use heliostat_node::Served;
+use heliostat_tezos_context::Key;
 use heliostat_tezos_verifier::{BlockHash, ChainId, Header, ProtocolHash};
 
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     Core,
+    first::Miss,
     resolve::{At, tally},
 };
-use crate::{consensus, defaults, endpoint::Answer, error::ReadError, evidence, links};
+use crate::{
+    consensus, defaults,
+    endpoint::{Answer, Lack},
+    error::ReadError,
+    evidence, links,
+};
 
 impl Core {
     /// Who may be asked, best first: those in a pause come last.
@@ -115,37 +125,39 @@ impl Core {
         }
     }
 
-    /// Asks one endpoint after the other until one has an answer.
+    /// Asks one endpoint, and others where it has no answer.
     pub(crate) async fn ask_one(
         self: &Arc<Self>,
         path: &str,
         cap: usize,
     ) -> Result<Bytes, ReadError> {
-        let mut trouble = Vec::new();
-        let mut all_missing = true;
-        for at in self.askable() {
-            let upstream = &self.upstreams.all()[at];
-            match upstream.source().get_json(path, cap).await {
-                Ok(Answer::Value(bytes)) => {
-                    self.upstreams.report_ok(upstream, Served::Data);
-                    return Ok(bytes);
-                }
-                Ok(Answer::Lack(lack)) => {
-                    all_missing &= lack == crate::endpoint::Lack::NotFound;
-                    trouble.push(format!("{}: {lack}", upstream.name()));
-                }
-                Err(fault) => {
-                    all_missing = false;
-                    trouble.push(format!("{}: {fault}", upstream.name()));
-                    self.upstreams.report(upstream, &fault);
-                }
+        let answer = self.first(|core, at| {
+            let path = path.to_owned();
+            async move { core.value_from(at, &path, cap).await }
+        });
+        answer.await.map_err(|misses| match misses.are_absent {
+            true => ReadError::NoBlock(misses.words),
+            false => ReadError::Unavailable(format!("no endpoint answers: {}", misses.words)),
+        })
+    }
+
+    /// A value from one endpoint.
+    async fn value_from(&self, at: usize, path: &str, cap: usize) -> Result<Bytes, Miss> {
+        let upstream = &self.upstreams.all()[at];
+        match upstream.source().get_json(path, cap).await {
+            Ok(Answer::Value(bytes)) => {
+                self.upstreams.report_ok(upstream, Served::Data);
+                Ok(bytes)
+            }
+            Ok(Answer::Lack(lack)) => Err(Miss {
+                is_absent: lack == Lack::NotFound,
+                words: lack.to_string(),
+            }),
+            Err(fault) => {
+                self.upstreams.report(upstream, &fault);
+                Err(fault.to_string().into())
             }
         }
-        let words = trouble.join("; ");
-        Err(match all_missing && !trouble.is_empty() {
-            true => ReadError::NoBlock(words),
-            false => ReadError::Unavailable(format!("no endpoint answers: {words}")),
-        })
     }
 
     /// Asks one endpoint for a header; its bytes are checked against the hash,
@@ -194,43 +206,38 @@ impl Core {
     pub(crate) async fn checked_operations(
         self: &Arc<Self>,
         path: &str,
-        header: &Header,
+        header: &Arc<Header>,
     ) -> Result<Bytes, ReadError> {
-        let mut trouble = Vec::new();
-        for at in self.askable() {
-            let upstream = &self.upstreams.all()[at];
-            let name = upstream.name();
-            let answer = upstream.source().get_json(path, defaults::OPERATIONS_BYTES);
-            let bytes = match answer.await {
-                Ok(Answer::Value(bytes)) => bytes,
-                Ok(Answer::Lack(lack)) => {
-                    trouble.push(format!("{name}: {lack}"));
-                    continue;
-                }
-                Err(fault) => {
-                    trouble.push(format!("{name}: {fault}"));
-                    self.upstreams.report(upstream, &fault);
-                    continue;
-                }
-            };
-            match links::operations_root(&bytes) {
-                Some(root) if root == header.operations_hash => {
-                    self.upstreams.report_ok(upstream, Served::Data);
-                    return Ok(bytes);
-                }
-                Some(root) => {
-                    trouble.push(format!("{name}: not the operations of the header"));
-                    let lie = evidence::operations_root(path, &bytes, header, root.0);
-                    self.convict(at, lie);
-                }
-                None => trouble.push(format!("{name}: no list of operations")),
+        let answer = self.first(|core, at| {
+            let (path, header) = (path.to_owned(), Arc::clone(header));
+            async move { core.operations_from(at, &path, &header).await }
+        });
+        answer.await.map_err(|misses| {
+            let (hash, words) = (header.hash(), misses.words);
+            ReadError::Unavailable(format!(
+                "no endpoint gives the operations of block {hash}: {words}"
+            ))
+        })
+    }
+
+    async fn operations_from(
+        self: &Arc<Self>,
+        at: usize,
+        path: &str,
+        header: &Header,
+    ) -> Result<Bytes, Miss> {
+        let bytes = self
+            .value_from(at, path, defaults::OPERATIONS_BYTES)
+            .await?;
+        match links::operations_root(&bytes) {
+            Some(root) if root == header.operations_hash => Ok(bytes),
+            Some(root) => {
+                let lie = evidence::operations_root(path, &bytes, header, root.0);
+                self.convict(at, lie);
+                Err("not the operations of the header".to_owned().into())
             }
+            None => Err("no list of operations".to_owned().into()),
         }
-        Err(ReadError::Unavailable(format!(
-            "no endpoint gives the operations of block {}: {}",
-            header.hash(),
-            trouble.join("; ")
-        )))
     }
 
     /// The chain's id: the operator's, else as enough endpoints give it.
@@ -260,32 +267,65 @@ impl Core {
         self: &Arc<Self>,
         at: &At,
     ) -> Result<(ProtocolHash, Assurance), ReadError> {
-        if let Some(protocol) = at
-            .state
-            .tree()
-            .and_then(|tree| links::protocol(&tree, None))
-        {
-            return Ok((protocol, self.grade_of_read(at)?));
+        if let Some(found) = self.shown_protocol(at, None)? {
+            return Ok(found);
+        }
+        if self.finality_is_on() {
+            // What endpoints agree on counts little here; any proof shows the
+            // root directory. Where there is none the endpoints are asked.
+            let any = Key::new([b"version"]).expect("one step is a key because it is not empty");
+            if self.read(&at.state, &[any]).await.is_ok()
+                && let Some(found) = self.shown_protocol(at, None)?
+            {
+                return Ok(found);
+            }
         }
         let proto = self.headers.header(&at.hash).map(|header| header.proto);
-        let known = proto.and_then(|proto| {
-            let protocols = self.protocols.lock();
-            let protocols = protocols.unwrap_or_else(PoisonError::into_inner);
-            protocols.get(&proto).copied()
-        });
+        let known = proto.and_then(|proto| self.protocols().get(&proto).copied());
         if let Some((protocol, votes)) = known {
             return Ok((protocol, self.grade_of_votes(votes)));
         }
         let (_, protocol, votes) = self.ask_protocols(at).await?;
-        let tree = at.state.tree();
-        if tree.and_then(|tree| links::protocol(&tree, Some(protocol))) == Some(protocol) {
-            return Ok((protocol, self.grade_of_read(at)?));
+        if let Some(found) = self.shown_protocol(at, Some(protocol))? {
+            return Ok(found);
         }
         if let Some(proto) = proto {
-            let protocols = self.protocols.lock();
-            let mut protocols = protocols.unwrap_or_else(PoisonError::into_inner);
-            protocols.insert(proto, (protocol, votes));
+            self.protocols().insert(proto, (protocol, votes));
         }
+        Ok((protocol, self.grade_of_votes(votes)))
+    }
+
+    /// The protocol that what was read of a block's state shows.
+    fn shown_protocol(
+        self: &Arc<Self>,
+        at: &At,
+        claimed: Option<ProtocolHash>,
+    ) -> Result<Option<(ProtocolHash, Assurance)>, ReadError> {
+        let tree = at.state.tree();
+        let shown = tree.and_then(|tree| links::protocol(&tree, claimed));
+        shown
+            .map(|protocol| Ok((protocol, self.grade_of_read(at)?)))
+            .transpose()
+    }
+
+    fn protocols(&self) -> MutexGuard<'_, HashMap<u8, (ProtocolHash, usize)>> {
+        let protocols = self.protocols.lock();
+        protocols.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The protocol that a block itself was made by: the one in charge of the
+    /// state before it.
+    pub(crate) async fn own_protocol(
+        self: &Arc<Self>,
+        at: &At,
+        header: &Header,
+    ) -> Result<(ProtocolHash, Assurance), ReadError> {
+        let before = self.headers.header(&header.predecessor);
+        if before.is_some_and(|before| before.proto == header.proto) {
+            // The block did not change it.
+            return self.next_protocol(at).await;
+        }
+        let (protocol, _, votes) = self.ask_protocols(at).await?;
         Ok((protocol, self.grade_of_votes(votes)))
     }
 

@@ -202,7 +202,10 @@ impl Blocks {
             && (kept.len() > defaults::BLOCKS
                 || kept.iter().map(|state| state.bytes()).sum::<usize>() > defaults::TREE_BYTES)
         {
-            kept.pop_front();
+            // Blocks that were only named cost no block its state.
+            let last = kept.len() - 1;
+            let idle = kept.iter().take(last).position(|state| state.is_empty());
+            kept.remove(idle.unwrap_or(0));
         }
         state
     }

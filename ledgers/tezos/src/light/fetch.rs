@@ -230,6 +230,9 @@ impl Core {
                 return Outcome::Refused(why);
             }
         };
+        if self.upstreams.all()[at].is_quarantined() {
+            return Outcome::Refused("it was caught lying meanwhile".to_owned());
+        }
         if matches!(proved.find(&want.key), Lookup::Blinded) {
             let why = "its proof does not show the key".to_owned();
             state.board.cast(at, Vote::Failed(why.clone()), None);

@@ -183,17 +183,16 @@ impl Core {
         if let Some(header) = self.headers.header(hash) {
             return Ok(header);
         }
-        let mut why = Vec::new();
-        for at in self.askable() {
-            match self.header_from(at, hash).await {
-                Ok(header) => return Ok(header),
-                Err(words) => why.push(format!("{}: {words}", self.endpoint(at).name())),
-            }
-        }
-        Err(ReadError::NoBlock(format!(
-            "no endpoint gives the header of block {hash}: {}",
-            why.join("; ")
-        )))
+        let hash = *hash;
+        let answer = self.first(move |core, at| async move {
+            core.header_from(at, &hash).await.map_err(Into::into)
+        });
+        answer.await.map_err(|misses| {
+            let words = misses.words;
+            ReadError::NoBlock(format!(
+                "no endpoint gives the header of block {hash}: {words}"
+            ))
+        })
     }
 
     /// The grade of a block's place in the chain.

@@ -68,8 +68,12 @@ impl Core {
     }
 
     pub(super) fn take_vote(&self, state: &BlockState, at: usize, proved: &Proved) {
-        self.upstreams
-            .report_ok(&self.upstreams.all()[at], Served::Data);
+        let upstream = &self.upstreams.all()[at];
+        if upstream.is_quarantined() {
+            // Caught lying while this answer was under way.
+            return;
+        }
+        self.upstreams.report_ok(upstream, Served::Data);
         let vote = Vote::Root(proved.root);
         let first = state.board.cast(at, vote, proved.data());
         let Some(ours) = first.or_else(|| state.board.pinned()) else {

@@ -152,3 +152,38 @@ fn a_head_that_is_not_connected_says_nothing_about_older_blocks() {
     assert_eq!(chain.support(&headers[7].hash()), 1);
     assert_eq!(chain.support(&headers[2].hash()), 0);
 }
+
+#[test]
+fn what_one_endpoint_claims_far_above_does_not_hide_the_head_of_the_others() {
+    let headers = branch(4);
+    let mut chain = with(&headers, 3);
+    chain.set_head(0, &headers[3].hash());
+    chain.set_head(1, &headers[3].hash());
+    let mut far = after(&headers[3], 5);
+    far.level = i32::MAX;
+    far.predecessor = BlockHash([5; 32]);
+    chain.insert(far.hash(), far.clone()).unwrap();
+    chain.set_head(2, &far.hash());
+    assert_eq!(chain.agreed_head(2).unwrap().hash, headers[3].hash());
+    assert!(chain.agreed_head(3).is_none());
+    assert!(chain.agreed_head(0).is_none());
+}
+
+#[test]
+fn a_flood_of_headers_is_bounded_and_costs_nobody_its_branch() {
+    let headers = branch(4);
+    let mut chain = with(&headers, 2);
+    chain.set_head(0, &headers[3].hash());
+    let mut fake = after(&headers[3], 5);
+    for number in 0..10 * defaults::HEADERS {
+        fake.timestamp += 1;
+        fake.level = 1_000_000 + i32::try_from(number).unwrap();
+        fake.predecessor = BlockHash([6; 32]);
+        chain.insert(fake.hash(), fake.clone()).unwrap();
+        chain.set_head(1, &fake.hash());
+    }
+    assert!(chain.headers.len() <= 3 * defaults::HEADERS + 1);
+    assert!(chain.after.len() <= 3 * defaults::HEADERS + 1);
+    assert_eq!(chain.agreed_head(1).unwrap().hash, fake.hash());
+    assert!(headers.iter().all(|h| chain.header(&h.hash()).is_some()));
+}
