@@ -5,11 +5,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`zcash`] | the flags of `heliostat zcash` and how they become a configuration |
+//! | [`door`] | the flags of every quick start about its listening sockets |
 //! | [`aliases`] | lightwalletd's flag names and what each of them does here |
 //! | [`show`] | the effective configuration, completions and man pages |
 //! | [`exit`] | the exit codes |
 
 pub mod aliases;
+pub mod door;
 pub mod exit;
 pub mod show;
 pub mod zcash;

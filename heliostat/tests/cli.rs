@@ -9,6 +9,7 @@ use std::{
 };
 
 use heliostat::cli::aliases::ALIASES;
+use heliostat_store::testing::Authority;
 use tempfile::TempDir;
 
 /// Runs the binary to its end, with a state folder of its own.
@@ -53,6 +54,9 @@ fn every_commands_help_shows_an_example() {
         &["check"],
         &["status"],
         &["verify"],
+        &["show-config"],
+        &["completions"],
+        &["man"],
         &["demo"],
         &["version"],
     ] {
@@ -142,6 +146,48 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             ],
             "unified address",
         ),
+        (
+            &["zcash", "--upstream", "http://x", "--tls-cert", "c.pem"],
+            "--tls-key FILE",
+        ),
+        (
+            &[
+                "zcash",
+                "--upstream",
+                "http://x",
+                "--tls-client-ca",
+                "c.pem",
+            ],
+            "client certificates need TLS",
+        ),
+        (
+            &[
+                "zcash",
+                "--upstream",
+                "http://x",
+                "--no-tls-very-insecure",
+                "--gen-cert-very-insecure",
+            ],
+            "keep one of the two",
+        ),
+        (
+            &["zcash", "--upstream", "http://x", "--deny-network", "x"],
+            "192.0.2.0/24",
+        ),
+        (
+            &[
+                "zcash",
+                "--upstream",
+                "http://x",
+                "--minimum",
+                "Frob=proven",
+            ],
+            "there is no method Frob",
+        ),
+        (
+            &["zcash", "--upstream", "http://x", "--minimum", "Ping=high"],
+            "agreed k/n",
+        ),
         (&["zcash", "--upstraem", "http://x"], "--upstream"),
         (&["run", "--config", "missing.toml"], "--config FILE"),
         (&["frobnicate"], "--help"),
@@ -222,6 +268,9 @@ fn lightwalletds_flags_are_taken_or_refused_in_words() {
         "rpcuser=me\nrpcpassword=secret\nrpcport=1\n",
     )
     .unwrap();
+    let (certificate, key) = Authority::new().sign("localhost");
+    std::fs::write(folder.path().join("cert.pem"), certificate).unwrap();
+    std::fs::write(folder.path().join("cert.key"), key).unwrap();
     for alias in ALIASES {
         let flag = format!("--{}", alias.flag);
         // A port that nobody has: `check` reads the flags and reports the
@@ -236,6 +285,8 @@ fn lightwalletds_flags_are_taken_or_refused_in_words() {
             "rpcuser" => args.extend(["--rpcpassword", "secret"]),
             "rpcpassword" => args.extend(["--rpcuser", "me"]),
             "rpchost" => args.extend(["--rpcport", "1"]),
+            "tls-cert" => args.extend(["--tls-key", "cert.key"]),
+            "tls-key" => args.extend(["--tls-cert", "cert.pem"]),
             "grpc-bind-addr" => args.extend(["--observe", "127.0.0.1:0"]),
             "http-bind-addr" => args.extend(["--listen", "127.0.0.1:0"]),
             // This one is refused by `zcash`; `check` has a --config of its own.
@@ -245,7 +296,10 @@ fn lightwalletds_flags_are_taken_or_refused_in_words() {
         if port || matches!(alias.flag, "rpcuser" | "rpcpassword") {
             args.retain(|arg| !arg.is_empty());
         }
-        if matches!(alias.flag, "rpcuser" | "rpcpassword" | "rpchost") {
+        if matches!(
+            alias.flag,
+            "rpcuser" | "rpcpassword" | "rpchost" | "tls-cert" | "tls-key"
+        ) {
             args.extend(["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"]);
         }
         if !(args.contains(&"--store") || matches!(alias.flag, "nocache" | "data-dir")) {

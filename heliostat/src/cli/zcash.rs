@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use heliostat_observe::logs;
 
-use super::{aliases::ALIASES, exit::Failure};
+use super::{aliases::ALIASES, door::DoorArgs, exit::Failure};
 use crate::config::{
     ChainConfig, Config, ZcashConfig,
     effective::Origins,
+    settings::zcash::METHODS,
     zcash::{Checkpoint, Credentials, NetworkName, RoleName, UpstreamConfig},
 };
 
@@ -82,6 +83,9 @@ pub struct ZcashArgs {
     /// A unified address shown to wallets for donations
     #[arg(long, value_name = "ADDRESS")]
     donation_address: Option<String>,
+    /// Refuse answers of a method below this grade, such as GetBlock=proven; may be repeated
+    #[arg(long, value_name = "METHOD=GRADE", value_parser = minimum)]
+    minimum: Vec<(String, String)>,
     /// off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<logs::Level>,
@@ -91,12 +95,12 @@ pub struct ZcashArgs {
     /// Append events to a file instead of standard error
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
-    /// Serve unencrypted connections beyond loopback
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
-    no_tls_very_insecure: Option<bool>,
     /// Answer Ping, which lets clients hold tasks here
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     ping_very_insecure: Option<bool>,
+    /// Who may connect
+    #[command(flatten)]
+    door: DoorArgs,
     #[command(flatten)]
     lightwalletd: LightwalletdArgs,
 }
@@ -120,12 +124,6 @@ struct LightwalletdArgs {
     data_dir: Option<PathBuf>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     grpc_logging_insecure: Option<bool>,
-    #[arg(long, hide = true)]
-    tls_cert: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    tls_key: Option<PathBuf>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    gen_cert_very_insecure: Option<bool>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     darkside_very_insecure: Option<bool>,
     #[arg(long, hide = true)]
@@ -137,6 +135,18 @@ fn log_format(text: &str) -> Result<logs::Format, String> {
         "text" => Ok(logs::Format::Text),
         "json" => Ok(logs::Format::Json),
         _ => Err("write text or json".to_owned()),
+    }
+}
+
+/// `METHOD=GRADE`; the grade is read with the rest of the configuration.
+fn minimum(text: &str) -> Result<(String, String), String> {
+    let (method, grade) = text.split_once('=').ok_or("write METHOD=GRADE")?;
+    match METHODS.contains(&method) {
+        true => Ok((method.to_owned(), grade.to_owned())),
+        false => Err(format!(
+            "there is no method {method}; it is one of {}",
+            METHODS.join(", ")
+        )),
     }
 }
 
@@ -153,12 +163,6 @@ impl LightwalletdArgs {
     /// Flags whose promise this release cannot keep.
     fn refuse(&self) -> Result<(), Failure> {
         let given = [
-            ("tls-cert", self.tls_cert.is_some()),
-            ("tls-key", self.tls_key.is_some()),
-            (
-                "gen-cert-very-insecure",
-                self.gen_cert_very_insecure == Some(true),
-            ),
             (
                 "darkside-very-insecure",
                 self.darkside_very_insecure == Some(true),
@@ -224,7 +228,7 @@ impl ZcashArgs {
         };
         config.observe.log_format = self.log_format.unwrap_or(format);
         config.observe.log_file = self.log_file;
-        config.door.no_tls_very_insecure = self.no_tls_very_insecure.unwrap_or(false);
+        config.door = self.door.into_config();
         let mut zcash = ZcashConfig {
             network: self.network,
             checkpoint: self.checkpoint,
@@ -237,6 +241,7 @@ impl ZcashArgs {
             },
             donation_address: self.donation_address,
             ping_very_insecure: self.ping_very_insecure.unwrap_or(false),
+            minimum: self.minimum.into_iter().collect(),
             upstream,
             forget_from: self.lightwalletd.forget_from(),
             ..ZcashConfig::default()
@@ -266,11 +271,6 @@ impl ZcashArgs {
                 self.log_format.is_some(),
             ),
             ("observe.log-file", "--log-file", self.log_file.is_some()),
-            (
-                "door.no-tls-very-insecure",
-                "--no-tls-very-insecure",
-                self.no_tls_very_insecure.is_some(),
-            ),
             ("chain.zcash.ledger", "zcash", true),
             ("chain.zcash.network", "--network", self.network.is_some()),
             ("chain.zcash.listen", "--listen", self.listen.is_some()),
@@ -317,6 +317,10 @@ impl ZcashArgs {
         ];
         for (path, flag, _) in given.iter().filter(|(.., given)| *given) {
             origins.flag(*path, flag);
+        }
+        self.door.origins(&mut origins);
+        for (method, _) in &self.minimum {
+            origins.flag(format!("chain.{CHAIN}.minimum.{method}"), "--minimum");
         }
         let mut followed = vec!["--upstream"; self.upstream.len()];
         if old.rpchost.is_some() || old.rpcport.is_some() {
