@@ -43,6 +43,9 @@ impl ConsensusKey {
     }
 }
 
+/// The alias of a baker that keeps all of its column: -1.
+const NO_ALIAS: u32 = u32::MAX;
+
 /// The lottery over a cycle's bakers, by stake: an alias table (Vose).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sampler {
@@ -60,7 +63,8 @@ impl Sampler {
     /// protocol 023 on.
     ///
     /// All arrays must have one length, aliases must point into it, shares
-    /// must be within the total, and no delegate may bake twice.
+    /// must be within the total, and no delegate may bake twice. A share that
+    /// is the total leaves nothing to an alias: there stands -1.
     pub fn decode(bytes: &[u8], companions: bool) -> Result<Self, Error> {
         if bytes.len() > MOST_SAMPLER_BYTES {
             let (what, size) = ("delegate sampler", bytes.len());
@@ -82,7 +86,9 @@ impl Sampler {
             && mass.len() == count
             && alias.len() == count
             && mass.iter().all(|mass| (0..=total).contains(mass))
-            && alias.iter().all(|alias| (*alias as usize) < count);
+            && mass.iter().zip(&alias).all(|(mass, alias)| {
+                (*alias as usize) < count || (*alias == NO_ALIAS && *mass == total)
+            });
         if !sound {
             let found = format_args!("{count} bakers over {total}");
             return Err(Error::value(
@@ -115,6 +121,7 @@ impl Sampler {
         let slot = i32::from(slot);
         let mut draw = Draw::new(seed, cycle_position, slot);
         let at = draw.below(self.bakers.len() as i64) as usize;
+        // Below the total: where the share is all of it, no alias is looked at.
         let mark = draw.below(self.total);
         if mark < self.mass[at] {
             at
