@@ -29,7 +29,7 @@ use axum::Router;
 use heliostat_core::Change;
 use heliostat_door::{Connections, Door};
 use heliostat_node::{
-    Agreement, ChangeFeed, Findings, Follower, Notice, Progress, State, Upstreams, findings,
+    Agreement, ChangeFeed, Findings, Follower, Notice, Progress, State, Upstreams, findings, outbox,
 };
 use heliostat_observe::{Metrics, Requests, requests::Counting};
 use heliostat_store::{Options as StoreOptions, Store, StoreError, Table};
@@ -72,12 +72,14 @@ struct Live {
     replica: Arc<ZcashReplica>,
     upstreams: Arc<Upstreams<ZcashSource>>,
     agreement: Arc<Agreement>,
+    outbox: Arc<api::Outbox>,
 }
 
 /// Every table a Zcash chain's store has.
 pub fn tables() -> Vec<Table> {
     let mut tables = TABLES.to_vec();
     tables.push(findings::TABLE);
+    tables.push(outbox::TABLE);
     tables
 }
 
@@ -204,19 +206,40 @@ impl Chain {
             Arc::clone(&replica),
             settings,
         );
-        self.go_live(network, &replica, &upstreams, &follower)?;
+        let outbox = self.outbox(&upstreams, &replica).await?;
+        self.go_live(network, &replica, &upstreams, &follower, &outbox)?;
         let mirror =
             AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self).mirror(follower.progress())));
         let counting = AbortOnDropHandle::new(tokio::spawn(
             Arc::clone(&self).count_rewinds(follower.changes()),
         ));
-        let ended = follower.run(stop).await.map_err(store_failure);
+        let ended = CancellationToken::new();
+        let sending = AbortOnDropHandle::new(tokio::spawn({
+            let ended = ended.clone();
+            async move { outbox.run(ended).await }
+        }));
+        let result = follower.run(stop).await.map_err(store_failure);
+        ended.cancel();
+        let _ = sending.await;
         // Waited for: they hold this chain, and with it its store's lock.
         for task in [mirror, counting] {
             task.abort();
             let _ = task.await;
         }
-        ended
+        result
+    }
+
+    /// The writes on their way to the upstreams.
+    async fn outbox(
+        &self,
+        upstreams: &Arc<Upstreams<ZcashSource>>,
+        replica: &Arc<ZcashReplica>,
+    ) -> Result<Arc<api::Outbox>, Failure> {
+        let store = Arc::clone(&self.store);
+        let (upstreams, replica) = (Arc::clone(upstreams), Arc::clone(replica));
+        let plain = self.config.compat.plain_txid;
+        let opened = api::outbox::open(store, upstreams, replica, outbox::Policy::One, plain);
+        opened.await.map_err(store_failure)
     }
 
     /// From here on clients are answered from the replica.
@@ -226,6 +249,7 @@ impl Chain {
         replica: &Arc<ZcashReplica>,
         upstreams: &Arc<Upstreams<ZcashSource>>,
         follower: &Follow,
+        outbox: &Arc<api::Outbox>,
     ) -> Result<(), Failure> {
         let agreement = follower.agreement();
         let settings = api::Settings {
@@ -241,6 +265,7 @@ impl Chain {
         let router = api::router(api::Context {
             replica: Arc::clone(replica),
             upstreams: Arc::clone(upstreams),
+            outbox: Arc::clone(outbox),
             agreement: Arc::clone(&agreement),
             observer: None,
             progress: follower.progress(),
@@ -252,6 +277,7 @@ impl Chain {
             replica: Arc::clone(replica),
             upstreams: Arc::clone(upstreams),
             agreement,
+            outbox: Arc::clone(outbox),
         });
         tracing::info!(
             chain = self.name,

@@ -218,9 +218,10 @@ impl<C: Carrier> Outbox<C> {
     }
 
     /// Looks for writes whose outcome is not known, until `stop`; then ends
-    /// what is under way. What was cut off is unknown, and is looked for by
-    /// the next process.
+    /// what is under way, as it also does when this is dropped. What was cut
+    /// off is unknown, and is looked for by the next process.
     pub async fn run(&self, stop: CancellationToken) {
+        let _ends = self.stop.clone().drop_guard();
         stop.run_until_cancelled(watch::watch(&*self.carrier, &self.book))
             .await;
         self.close().await;

@@ -30,7 +30,10 @@ impl Chain {
         };
         let serving = live.and_then(|live| live.upstreams.serving());
         let syncing = serving.and_then(|serving| serving.source().syncing());
-        let not_ready = not_ready(&progress, head.as_ref(), &store, &upstreams);
+        let mut not_ready = not_ready(&progress, head.as_ref(), &store, &upstreams);
+        if let Some(trouble) = live.and_then(|live| live.outbox.trouble()) {
+            not_ready.push(format!("writes are refused: {trouble}"));
+        }
         let findings = live.map_or_else(Vec::new, |live| live.upstreams.findings());
         let forks = live.map_or_else(Vec::new, |live| live.upstreams.disagreements());
         ChainStatus {

@@ -15,6 +15,7 @@
 //! | `blocks`, `raw` | GetLatestBlock, GetBlock, GetBlockNullifiers; the last two as stored frames |
 //! | `info` | GetLightdInfo |
 //! | `transaction`, `send` | GetTransaction; SendTransaction |
+//! | [`outbox`] | handing transactions to nodes, and looking for them |
 //! | `agree` | who else has a transaction in the same bytes |
 //! | `trees`, `subtrees` | tree states; subtree roots |
 //! | `transparent` | address histories, balances, unspent outputs |
@@ -32,6 +33,7 @@
 pub mod compat;
 pub mod defaults;
 pub mod methods;
+pub mod outbox;
 pub mod settings;
 
 mod agree;
@@ -57,6 +59,8 @@ mod upstream;
 pub use compat::{Difference, compat_table};
 pub use health::is_serving;
 pub use methods::{Method, method_table};
+pub use outbox::Outbox;
+pub use send::RECEIPT;
 pub use settings::{Compat, Settings};
 
 use std::sync::Arc;
@@ -85,6 +89,8 @@ pub struct Context {
     pub replica: Arc<ZcashReplica>,
     /// The nodes.
     pub upstreams: Arc<Upstreams<ZcashSource>>,
+    /// Transactions on their way out.
+    pub outbox: Arc<Outbox>,
     /// What the upstreams say of our chain, for networks without
     /// proof-of-work.
     pub agreement: Arc<Agreement>,
@@ -107,6 +113,7 @@ struct Service {
     chain_grade: ChainGrade,
     settings: Settings,
     nodes: upstream::Nodes,
+    outbox: Arc<Outbox>,
     tree_states: trees::TreeStates,
     subtrees: subtrees::SubtreeLists,
     mempool: mempool::Mempool,
@@ -169,6 +176,7 @@ pub fn router(context: Context) -> axum::Router {
     let ranges = range::range_routes(range_context(&context));
     let service = Arc::new(Service {
         nodes: upstream::Nodes::new(context.upstreams),
+        outbox: context.outbox,
         chain_grade: blocks::chain_grade(&context.replica, &context.agreement),
         replica: context.replica,
         settings: context.settings,

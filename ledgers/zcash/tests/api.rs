@@ -22,6 +22,8 @@ mod mempool;
 mod mutants;
 #[path = "api/relayed.rs"]
 mod relayed;
+#[path = "api/sending.rs"]
+mod sending;
 #[path = "api/statuses.rs"]
 mod statuses;
 #[path = "api/troubles.rs"]

@@ -38,7 +38,7 @@ const fn entry(
     }
 }
 
-static TABLE: [Difference; 19] = [
+static TABLE: [Difference; 20] = [
     entry(
         "block-by-hash",
         &["GetBlock", "GetBlockNullifiers"],
@@ -65,6 +65,13 @@ static TABLE: [Difference; 19] = [
         &["GetBlockRange", "GetBlockRangeNullifiers"],
         "a range wholly inside a stale cache may come from a fork that was left",
         "every response is one chain as of one moment; a reorganization under it ends it with ABORTED",
+        None,
+    ),
+    entry(
+        "send-once",
+        &["SendTransaction"],
+        "a transaction that is sent again goes to the node again, which then says that it has it",
+        "the same bytes within a day get the first success again, and nothing is sent; `heliostat-receipt` in the metadata names the receipt, which is stored before anything is sent",
         None,
     ),
     entry(

@@ -54,6 +54,10 @@ pub const MEMPOOL_FETCHES: usize = 8;
 /// another upstream where there is one. Writes are never tried again.
 pub const READ_ATTEMPTS: usize = 3;
 
+/// How long a node may take to say whether it knows a transaction whose fate
+/// is not known. It looks one up in milliseconds, and a client waits for it.
+pub const LOOK_CALL: Duration = Duration::from_secs(5);
+
 /// How many more upstreams are asked whether they have a transaction in the
 /// same bytes: with more than five in all, who still doubts runs a node.
 pub const AGREEMENT_CALLS: usize = 4;

@@ -48,7 +48,11 @@ static TABLE: [Method; 20] = [
         "an upstream; the bytes must have the id that was asked for; from version 5 on up to four more upstreams are asked for the same bytes",
         "when the replica has the id at that height: that of its block for versions 1 to 4; from version 5 on `agreed k/n` (k upstreams gave the same bytes) up to that of its block, since the id does not cover the authorizing data and zebrad does not give the chain history root that would open the block's commitment to it; else `relayed`",
     ),
-    method("SendTransaction", "the best upstream, once", RELAYED),
+    method(
+        "SendTransaction",
+        "the best upstream, once; a repetition within a day from the receipt",
+        RELAYED,
+    ),
     method(
         "GetTaddressTxids",
         "an upstream; every transaction's bytes must have its id",

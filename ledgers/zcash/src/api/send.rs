@@ -1,60 +1,33 @@
-//! `SendTransaction`: a write, handed to one upstream once.
+//! `SendTransaction`: a write, which the outbox hands to one upstream once.
 
-use heliostat_core::Fault;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use heliostat_node::outbox::{Delivery, OutboxError, ReceiptId, Sent};
+use heliostat_store::StoreError;
 use heliostat_zcash_proto::{RawTransaction, SendResponse};
-use serde_json::{Value, json};
-use tonic::{Code, Status};
+use prost::Message as _;
+use tonic::{
+    Code, Status,
+    metadata::{Ascii, MetadataMap, MetadataValue},
+};
 
 use super::{
     defaults::MAX_TRANSACTION_BYTES,
-    upstream::{NO_UPSTREAM, Nodes, words},
+    outbox::{Outbox, refused, write},
 };
-use crate::rpc::RpcError;
 
-/// What became of a write.
-enum Outcome {
-    /// The node took it; its reply.
-    Taken(Value),
-    /// The node refused it.
-    Refused { code: i64, message: String },
-    /// It was never sent, or turned away unread: the node has not taken it.
-    NotSent(String),
-    /// It was sent, and nobody knows what the node did with it.
-    Unknown(String),
-}
+/// Where a reply names the receipt of its write.
+pub const RECEIPT: &str = "heliostat-receipt";
 
-/// The one place where writes leave: to the best upstream, once, and never to
-/// another one after that, whatever happens.
-async fn submit(nodes: &Nodes, transaction: &[u8]) -> Outcome {
-    let Some(upstream) = nodes.best() else {
-        return Outcome::NotSent(NO_UPSTREAM.into());
-    };
-    let params = json!([hex::encode(transaction)]);
-    let sent = upstream
-        .source()
-        .rpc()
-        .call("sendrawtransaction", params)
-        .await;
-    match sent {
-        Ok(reply) => Outcome::Taken(reply),
-        Err(RpcError::Node { code, message }) => Outcome::Refused { code, message },
-        Err(RpcError::NotSent(fault)) => Outcome::NotSent(words(&upstream, &fault)),
-        // It turned the request away: credentials, warming up.
-        Err(RpcError::Fault(fault @ (Fault::Unsupported(_) | Fault::Behind(_)))) => {
-            Outcome::NotSent(words(&upstream, &fault))
-        }
-        Err(RpcError::Fault(fault)) => Outcome::Unknown(words(&upstream, &fault)),
-    }
-}
-
-/// Answers `SendTransaction`. What the node says is no gRPC error: its code
-/// and words go into the reply, and a success carries the transaction id as
-/// the node's JSON has it, in double quotes, unless `plain` is set.
+/// Answers `SendTransaction`, and names the receipt. What the node says is no
+/// gRPC error: its code and words go into the reply, and a success carries the
+/// transaction id as the node's JSON has it, in double quotes, unless the
+/// operator wants it plain.
 pub(super) async fn answer(
-    nodes: &Nodes,
-    plain: bool,
+    outbox: &Arc<Outbox>,
     transaction: RawTransaction,
-) -> Result<SendResponse, Status> {
+) -> Result<(SendResponse, Option<ReceiptId>), Status> {
     let size = transaction.data.len();
     if size == 0 {
         return Err(Status::invalid_argument("bad transaction data"));
@@ -64,32 +37,74 @@ pub(super) async fn answer(
             "SendTransaction: transaction is too large: {size} bytes (limit {MAX_TRANSACTION_BYTES})"
         )));
     }
-    match submit(nodes, &transaction.data).await {
-        Outcome::Taken(Value::String(txid)) if plain => Ok(SendResponse {
-            error_code: 0,
-            error_message: txid,
-        }),
-        Outcome::Taken(reply) => Ok(SendResponse {
-            error_code: 0,
-            error_message: reply.to_string(),
-        }),
-        Outcome::Refused { code, message } => match i32::try_from(code) {
-            Ok(error_code) => Ok(SendResponse {
+    let delivered = outbox.submit(write(transaction.data)).await;
+    let Delivery { receipt, sent, .. } = delivered.map_err(|error| not_accepted(&error))?;
+    let reply = reply(sent).map_err(|mut status| {
+        if let Some(receipt) = receipt {
+            name(status.metadata_mut(), receipt);
+        }
+        status
+    });
+    Ok((reply?, receipt))
+}
+
+/// Names a receipt beside a reply.
+pub(super) fn name(metadata: &mut MetadataMap, receipt: ReceiptId) {
+    let value: MetadataValue<Ascii> = receipt
+        .to_string()
+        .parse()
+        .expect("a receipt's name is printable because it is hex");
+    metadata.insert(RECEIPT, value);
+}
+
+fn reply(sent: Sent) -> Result<SendResponse, Status> {
+    match sent {
+        Sent::Taken(reply) => taken(reply),
+        Sent::Refused(words) => {
+            let (code, message) = refused(words);
+            let error_code = i32::try_from(code).map_err(|_| {
+                Status::unknown(format!(
+                    "sendTransaction couldn't parse error code, error: {code} does not fit 32 bits"
+                ))
+            })?;
+            Ok(SendResponse {
                 error_code,
                 error_message: message.trim().to_owned(),
-            }),
-            Err(_) => Err(Status::unknown(format!(
-                "sendTransaction couldn't parse error code, error: {code} does not fit 32 bits"
-            ))),
-        },
-        Outcome::NotSent(why) => Err(Status::unavailable(format!(
+            })
+        }
+        Sent::NotSent(why) => Err(Status::unavailable(format!(
             "SendTransaction: not sent: {why}"
         ))),
-        Outcome::Unknown(why) => Err(Status::new(
+        Sent::Unknown(why) => Err(Status::new(
             Code::Unknown,
             format!(
-                "SendTransaction: the outcome is unknown: {why}; the node may have the transaction: look for it in the memory pool before sending it again"
+                "SendTransaction: the outcome is unknown: {why}; the node may have the transaction: it is looked for, and sending it again tells what became of it"
             ),
         )),
     }
+}
+
+fn taken(reply: Bytes) -> Result<SendResponse, Status> {
+    SendResponse::decode(reply)
+        .map_err(|_| Status::internal("SendTransaction: the reply that was kept cannot be read"))
+}
+
+/// Why a write was not accepted. A store's own words may hold paths: they are
+/// for the log.
+fn not_accepted(error: &OutboxError) -> Status {
+    let why = match error {
+        OutboxError::Store(store) => {
+            tracing::error!(%error, "write_not_accepted");
+            match store {
+                StoreError::Full { .. } => "its receipt cannot be stored, the disk is full",
+                StoreError::ReadOnly { .. } => {
+                    "its receipt cannot be stored, the store is read-only"
+                }
+                _ => "its receipt cannot be stored, the store cannot be used",
+            }
+        }
+        OutboxError::Busy(_) => "too many are under way",
+        OutboxError::Stopping => "the server is stopping",
+    };
+    Status::unavailable(format!("SendTransaction: not sent: {why}; try again later"))
 }

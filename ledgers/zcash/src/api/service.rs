@@ -73,9 +73,12 @@ impl CompactTxStreamer for Methods {
 
     async fn send_transaction(&self, request: Request<RawTransaction>) -> Reply<SendResponse> {
         let grade = self.relayed("SendTransaction")?;
-        let plain = self.0.settings.compat.plain_txid;
-        let reply = send::answer(&self.0.nodes, plain, request.into_inner()).await?;
-        Ok(unary(reply, grade))
+        let (reply, receipt) = send::answer(&self.0.outbox, request.into_inner()).await?;
+        let mut response = unary(reply, grade);
+        if let Some(receipt) = receipt {
+            send::name(response.metadata_mut(), receipt);
+        }
+        Ok(response)
     }
 
     type GetTaddressTxidsStream = Graded<RawTransaction>;

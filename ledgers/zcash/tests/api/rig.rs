@@ -8,11 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use heliostat_node::{Follower, Role, Settings as FollowSettings, Upstreams};
+use heliostat_node::{
+    Follower, Role, Settings as FollowSettings, Upstreams,
+    outbox::{self, Policy},
+};
 use heliostat_sim::zcash::{Block, Chain, Generator, GeneratorConfig, Mix, Node, Profile};
 use heliostat_store::Options as StoreOptions;
 use heliostat_zcash::{
-    api::{Context, Settings, router},
+    api::{Context, Outbox, Settings, router},
     chunk::TABLES,
     credentials::Auth,
     replica::{Options, ZcashReplica},
@@ -46,6 +49,7 @@ pub const PENDING: u64 = 500;
 pub struct Rig {
     pub generator: &'static Generator,
     pub node: Node,
+    pub outbox: Arc<Outbox>,
     pub upstreams: Arc<Upstreams<ZcashSource>>,
     pub replica: Arc<ZcashReplica>,
     pub address: SocketAddr,
@@ -73,6 +77,10 @@ pub struct Plan {
     pub others: Vec<(Role, String)>,
     /// Where the first one is asked, if not at the node itself.
     pub through: Option<String>,
+    /// To how many nodes a transaction goes.
+    pub policy: Policy,
+    /// Where the store is, if not in memory.
+    pub store: Option<String>,
 }
 
 impl Rig {
@@ -104,9 +112,13 @@ impl Rig {
         }
         let upstreams = Arc::new(Upstreams::new(upstreams));
         let options = StoreOptions::default();
-        let store = heliostat_store::open("memory:", "regtest", &TABLES, options).await;
+        let mut tables = TABLES.to_vec();
+        tables.push(outbox::TABLE);
+        let address = plan.store.as_deref().unwrap_or("memory:");
+        let store = heliostat_store::open(address, "regtest", &tables, options).await;
         let store = store.expect("memory is always there");
-        let replica = ZcashReplica::open(store, Network::Regtest, Options::default()).await;
+        let replica =
+            ZcashReplica::open(Arc::clone(&store), Network::Regtest, Options::default()).await;
         let replica = Arc::new(replica.expect("the store is new"));
         let follower = Follower::new(
             Arc::clone(&upstreams),
@@ -118,7 +130,12 @@ impl Rig {
                 ..FollowSettings::default()
             },
         );
+        let plain = plan.settings.compat.plain_txid;
+        let (nodes, blocks) = (Arc::clone(&upstreams), Arc::clone(&replica));
+        let outbox = heliostat_zcash::api::outbox::open(store, nodes, blocks, plan.policy, plain);
+        let outbox = outbox.await.expect("the store is open");
         let app = router(Context {
+            outbox: Arc::clone(&outbox),
             replica: Arc::clone(&replica),
             upstreams: Arc::clone(&upstreams),
             agreement: follower.agreement(),
@@ -143,6 +160,7 @@ impl Rig {
         ];
         Self {
             generator: generator(),
+            outbox,
             node,
             upstreams,
             replica,

@@ -3,7 +3,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use heliostat_node::{Follower, Role, Settings as FollowSettings, Upstreams};
+use heliostat_node::{
+    Follower, Role, Settings as FollowSettings, Upstreams,
+    outbox::{self, Policy},
+};
 use heliostat_sim::zcash::{Chain, Node};
 use heliostat_store::Options as StoreOptions;
 use heliostat_zcash::{
@@ -43,9 +46,12 @@ impl Service {
         let source = ZcashSource::new(rpc, Some(Network::Regtest)).polling_every(POLL);
         let upstreams = vec![("sim".to_owned(), Role::Follow, source)];
         let upstreams = Arc::new(Upstreams::new(upstreams));
-        let store = heliostat_store::open("memory:", "regtest", &TABLES, StoreOptions::default());
+        let mut tables = TABLES.to_vec();
+        tables.push(outbox::TABLE);
+        let store = heliostat_store::open("memory:", "regtest", &tables, StoreOptions::default());
         let store = store.await.expect("memory is always there");
-        let replica = ZcashReplica::open(store, Network::Regtest, Options::default()).await;
+        let replica =
+            ZcashReplica::open(Arc::clone(&store), Network::Regtest, Options::default()).await;
         let replica = Arc::new(replica.expect("the store is new"));
         let follower = Follower::new(
             Arc::clone(&upstreams),
@@ -57,7 +63,11 @@ impl Service {
                 ..FollowSettings::default()
             },
         );
+        let (nodes, blocks) = (Arc::clone(&upstreams), Arc::clone(&replica));
+        let outbox =
+            heliostat_zcash::api::outbox::open(store, nodes, blocks, Policy::One, false).await;
         let app = router(Context {
+            outbox: outbox.expect("the store is open"),
             replica: Arc::clone(&replica),
             upstreams,
             agreement: follower.agreement(),
