@@ -6,7 +6,7 @@ use std::path::Path;
 use heliostat_core::{Fault, Source as _};
 use heliostat_door::{Door, DoorError};
 use heliostat_node::Role;
-use heliostat_store::Options as StoreOptions;
+use heliostat_store::{Options as StoreOptions, Table};
 use heliostat_zcash::{rpc::RpcError, source::ZcashSource};
 use heliostat_zcash_verifier::Network;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::{
     config::{ChainConfig, Config, ZcashConfig, door},
     defaults,
     run::runtime,
-    status,
+    status, tezos,
     zcash::{
         self,
         nodes::{Node, Nodes, explained, without_credentials},
@@ -28,7 +28,7 @@ use crate::{
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Verdict {
+pub(crate) enum Verdict {
     /// In order.
     Ok,
     /// In order, but not ready: a node that is down or syncing.
@@ -39,10 +39,21 @@ enum Verdict {
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
-struct Found {
+pub(crate) struct Found {
     subject: String,
     verdict: Verdict,
     words: String,
+}
+
+impl Found {
+    /// What was found of `subject`.
+    pub fn new(subject: impl Into<String>, verdict: Verdict, words: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            verdict,
+            words: words.into(),
+        }
+    }
 }
 
 /// Checks everything, and prints what was found.
@@ -81,11 +92,19 @@ async fn look(config: &Config) -> Result<Vec<Found>, Failure> {
     let options = config.door.open()?;
     let observed = door::observed(&options, &config.observe);
     found.push(port("observe.listen", &config.observe.listen, observed, running).await);
-    for (name, ChainConfig::Zcash(chain)) in &config.chain {
+    for (name, chain) in &config.chain {
         let setting = format!("chain.{name}.listen");
-        found.push(port(&setting, &chain.listen, options.clone(), running).await);
-        found.push(store(config, name).await?);
-        upstreams(name, chain, &mut found).await?;
+        found.push(port(&setting, chain.listen(), options.clone(), running).await);
+        match chain {
+            ChainConfig::Zcash(chain) => {
+                found.push(store(config, name, &zcash::tables()).await?);
+                upstreams(name, chain, &mut found).await?;
+            }
+            ChainConfig::Tezos(chain) => {
+                found.push(store(config, name, &tezos::tables()).await?);
+                tezos::check::endpoints(name, chain, &mut found).await?;
+            }
+        }
     }
     Ok(found)
 }
@@ -120,7 +139,7 @@ async fn port(
 
 /// Opens the store for reading, which disturbs nobody; one that does not
 /// exist yet is not made.
-async fn store(config: &Config, chain: &str) -> Result<Found, Failure> {
+async fn store(config: &Config, chain: &str, tables: &[Table]) -> Result<Found, Failure> {
     let address = config.store_address(chain)?;
     let subject = format!("store {}", without_credentials(&address));
     let file = address.strip_prefix("sqlite:").map(Path::new);
@@ -132,7 +151,7 @@ async fn store(config: &Config, chain: &str) -> Result<Found, Failure> {
         _ if address == "memory:" => (Verdict::Ok, "nothing is kept over a restart".to_owned()),
         _ => {
             let options = StoreOptions::read_only();
-            match heliostat_store::open(&address, chain, &zcash::tables(), options).await {
+            match heliostat_store::open(&address, chain, tables, options).await {
                 Ok(_) => (Verdict::Ok, "can be opened".to_owned()),
                 Err(error) => (Verdict::Failed, error.to_string()),
             }

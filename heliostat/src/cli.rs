@@ -5,6 +5,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`zcash`] | the flags of `heliostat zcash` and how they become a configuration |
+//! | [`tezos`] | the flags and verbs of `heliostat tezos` |
 //! | [`door`] | the flags of every quick start about its listening sockets |
 //! | [`aliases`] | lightwalletd's flag names and what each of them does here |
 //! | [`show`] | the effective configuration, completions and man pages |
@@ -14,6 +15,7 @@ pub mod aliases;
 pub mod door;
 pub mod exit;
 pub mod show;
+pub mod tezos;
 pub mod zcash;
 
 use std::path::PathBuf;
@@ -44,6 +46,11 @@ pub enum Command {
         after_help = "Example:\n  heliostat zcash --upstream http://127.0.0.1:8232 --rpc-cookie-file ~/.cache/zebra/.cookie\n\nlightwalletd's flag names are understood too; docs/configuration.md lists them."
     )]
     Zcash(zcash::ZcashCommand),
+    /// Run a Tezos light node without a file, or ask it one thing
+    #[command(
+        after_help = "Example:\n  heliostat tezos --endpoint http://127.0.0.1:8732 --sources sources.json get balance for tz1VSUr8wwNhLAzempoch5d6hLRiTh8Cjcjb\n\nWithout a verb it serves the node's RPC at 127.0.0.1:8742. The flags are those of octez-client where it has them."
+    )]
+    Tezos(tezos::TezosCommand),
     /// Run every chain of a configuration file
     #[command(after_help = "Example:\n  heliostat run --config heliostat.toml")]
     Run {
@@ -86,6 +93,17 @@ pub enum Command {
         /// Also read every block again from the upstream and compare.
         #[arg(long)]
         deep: bool,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check proofs of lies again, without asking anybody
+    #[command(
+        after_help = "Example:\n  curl -s http://127.0.0.1:9068/evidence > lies.json\n  heliostat verify-evidence lies.json\n\nExit codes: 0 every proof shows a lie, 1 one does not, 2 the file holds none."
+    )]
+    VerifyEvidence {
+        /// What /evidence sends, or one proof of it.
+        file: PathBuf,
         /// Print one JSON document.
         #[arg(long)]
         json: bool,
@@ -133,6 +151,9 @@ pub enum Command {
     /// Print what the methods of the Zcash service are served from
     #[command(hide = true)]
     DocsZcashMethods,
+    /// Print what the calls of the Tezos RPC are checked against
+    #[command(hide = true)]
+    DocsTezosMethods,
 }
 
 /// A configuration: a file, or the quick start's own flags.
@@ -184,12 +205,14 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             config.validate()?;
             crate::run::until_stopped(config, &notes)
         }
+        Command::Tezos(command) => crate::tezos::once::run(command),
         Command::Run { config } => crate::run::until_stopped(Config::load(&config)?, &[]),
         Command::Check { target, json } => crate::check::run(target.config(true)?, json),
         Command::Status { observe, json } => crate::status::run(&observe, json),
         Command::Verify { target, deep, json } => {
             crate::verify::run(target.config(deep)?, deep, json)
         }
+        Command::VerifyEvidence { file, json } => crate::evidence::run(&file, json),
         Command::ShowConfig { target, json } => show::config(target, json),
         Command::Completions { shell } => show::completions(shell),
         Command::Man { out } => show::man(out.as_deref()),
@@ -208,6 +231,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::DocsZcashMethods => {
             print!("{}", crate::zcash::document::methods());
+            Ok(())
+        }
+        Command::DocsTezosMethods => {
+            print!("{}", crate::tezos::document::methods());
             Ok(())
         }
     }

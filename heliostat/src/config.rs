@@ -8,6 +8,7 @@
 //! | [`effective`] | every setting with its value and where it comes from |
 //! | [`document`] | `docs/configuration.md` and `heliostat.example.toml`, made from the settings |
 //! | [`door`] | `[door]` and what is below it |
+//! | [`tezos`] | `[chain.NAME]` with `ledger = "tezos"` |
 //! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
 
 pub mod document;
@@ -15,6 +16,7 @@ pub mod door;
 pub mod effective;
 pub mod keys;
 pub mod settings;
+pub mod tezos;
 pub mod zcash;
 
 use std::{
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use door::DoorConfig;
+pub use tezos::TezosConfig;
 pub use zcash::ZcashConfig;
 
 /// Why a configuration cannot be used. All of them exit with code 2.
@@ -147,10 +150,26 @@ impl Default for ObserveConfig {
 pub enum ChainConfig {
     /// `ledger = "zcash"`
     Zcash(ZcashConfig),
+    /// `ledger = "tezos"`
+    Tezos(TezosConfig),
 }
 
-/// The ledgers this release has.
-const LEDGERS: &[&str] = &["zcash"];
+impl ChainConfig {
+    /// Where its own API is served.
+    pub fn listen(&self) -> &str {
+        match self {
+            Self::Zcash(zcash) => &zcash.listen,
+            Self::Tezos(tezos) => &tezos.listen,
+        }
+    }
+
+    fn validate(&self, at: &str) -> Result<(), ConfigError> {
+        match self {
+            Self::Zcash(zcash) => zcash.validate(at),
+            Self::Tezos(tezos) => tezos.validate(at),
+        }
+    }
+}
 
 impl Config {
     /// Reads and validates a file.
@@ -206,8 +225,8 @@ impl Config {
                 "several chains cannot share one SQLite file; write {chain} in the path",
             ));
         }
-        for (name, ChainConfig::Zcash(zcash)) in &self.chain {
-            zcash.validate(&format!("chain.{name}"))?;
+        for (name, chain) in &self.chain {
+            chain.validate(&format!("chain.{name}"))?;
         }
         Ok(())
     }
@@ -255,9 +274,9 @@ fn check_ledgers(table: &toml::Table) -> Result<(), ConfigError> {
     };
     for (name, chain) in chains {
         let ledger = chain.get("ledger").and_then(toml::Value::as_str);
-        let known = LEDGERS.join(", ");
+        let known = settings::LEDGERS.join(", ");
         let reason = match ledger {
-            Some(ledger) if LEDGERS.contains(&ledger) => continue,
+            Some(ledger) if settings::LEDGERS.contains(&ledger) => continue,
             Some(ledger) => format!("this release has no ledger {ledger:?}; it has {known}"),
             None => format!("is missing; write ledger = \"zcash\" (this release has {known})"),
         };

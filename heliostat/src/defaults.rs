@@ -30,6 +30,18 @@ pub const STORE_ANSWER: Duration = Duration::from_secs(2);
 /// The pause between two questions for the network while no upstream answers.
 pub const NETWORK_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a Tezos chain's part of the status is brought up to date: blocks
+/// come every six seconds, and looking costs a few locks.
+pub const TEZOS_LOOK: Duration = Duration::from_millis(250);
+
+/// How old the newest Tezos block may be: twenty times the spacing of blocks
+/// on the main network. A stale head is an outage.
+pub const TEZOS_HEAD_AGE: Duration = Duration::from_secs(120);
+
+/// The largest file of evidence that is read: a list of the most records that
+/// are kept, in hex, is of that order.
+pub const EVIDENCE_FILE: u64 = 256 << 20;
+
 /// How long `heliostat check` waits for one upstream.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -21,9 +21,11 @@
 //! | [`config`] | the configuration file, and the documents made from it |
 //! | [`node`] | [`node::start`]: every chain of a configuration, running |
 //! | [`zcash`] | one Zcash chain: store, replica, upstreams, follower, API |
-//! | [`run`] | `zcash` and `run`: a node until a signal |
+//! | [`tezos`] | one Tezos chain: light core, API; its one-shot verbs |
+//! | [`run`] | the quick starts and `run`: a node until a signal |
 //! | [`progress`] | the initial sync, drawn on a terminal or logged |
 //! | [`check`], [`status`], [`verify`] | the commands of these names |
+//! | [`evidence`] | proofs of lies, checked again |
 //! | [`demo`] | the main job on an embedded default |
 //! | [`defaults`] | every limit and time-out, with its reason |
 
@@ -32,9 +34,11 @@ pub mod cli;
 pub mod config;
 pub mod defaults;
 pub mod demo;
+pub mod evidence;
 pub mod node;
 pub mod progress;
 pub mod run;
 pub mod status;
+pub mod tezos;
 pub mod verify;
 pub mod zcash;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Instant};
 use futures::{FutureExt, future::BoxFuture};
 use heliostat_door::{Door, DoorError};
 use heliostat_node::Progress;
-use heliostat_observe::{Metrics, Status, Subject};
+use heliostat_observe::{ChainStatus, Metrics, Status, Subject};
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -15,12 +15,54 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::exit::Failure,
     config::{ChainConfig, Config, door},
-    zcash,
+    tezos, zcash,
 };
+
+/// One chain of a node, as the process and its operator see it.
+pub trait Running: Send + Sync {
+    /// The name the configuration gives it.
+    fn name(&self) -> &str;
+
+    /// How far it is.
+    fn progress(&self) -> watch::Receiver<Progress>;
+
+    /// What the chain knows of itself now.
+    fn status(&self) -> BoxFuture<'_, ChainStatus>;
+
+    /// Every lie in full.
+    fn evidence(&self) -> Vec<serde_json::Value>;
+
+    /// Serves and follows until `stop`; then drains and stores what is
+    /// verified. Fails when the chain cannot go on.
+    fn run(
+        self: Arc<Self>,
+        door: Door,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Result<(), Failure>>;
+}
+
+/// Opens a chain by its ledger.
+async fn open(
+    config: &Config,
+    name: &str,
+    chain: &ChainConfig,
+    door: &Door,
+    metrics: &Metrics,
+) -> Result<Arc<dyn Running>, Failure> {
+    let store = config.store_address(name)?;
+    Ok(match chain {
+        ChainConfig::Zcash(chain) => {
+            zcash::Chain::open(name, chain.clone(), store, door, metrics).await?
+        }
+        ChainConfig::Tezos(chain) => {
+            tezos::Chain::open(name, chain.clone(), store, door, metrics).await?
+        }
+    })
+}
 
 /// A running node. Dropping it stops everything without a drain.
 pub struct RunningNode {
-    chains: Vec<Arc<zcash::Chain>>,
+    chains: Vec<Arc<dyn Running>>,
     subject: Arc<Chains>,
     grpc: SocketAddr,
     observe: SocketAddr,
@@ -46,22 +88,21 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
     let observed = door::observed(&options, &config.observe);
     let observe = bind(&config.observe.listen, "observe.listen", observed).await?;
     let mut doors = Vec::new();
-    for (name, ChainConfig::Zcash(chain)) in &config.chain {
+    for (name, chain) in &config.chain {
         let setting = format!("chain.{name}.listen");
         let options = heliostat_door::Options {
             ledger: name.clone(),
             ..options.clone()
         };
-        doors.push(bind(&chain.listen, &setting, options).await?);
+        doors.push(bind(chain.listen(), &setting, options).await?);
     }
     let grpc = doors.first().map(Door::local_addr);
     let grpc = grpc.expect("a validated configuration has a chain");
 
     let mut tasks = JoinSet::new();
     let mut chains = Vec::new();
-    for ((name, ChainConfig::Zcash(chain)), door) in config.chain.iter().zip(doors) {
-        let store = config.store_address(name)?;
-        let chain = zcash::Chain::open(name, chain.clone(), store, &door, &metrics).await?;
+    for ((name, chain), door) in config.chain.iter().zip(doors) {
+        let chain = open(&config, name, chain, &door, &metrics).await?;
         tasks.spawn(Arc::clone(&chain).run(door, stop.clone()));
         chains.push(chain);
     }
@@ -172,7 +213,7 @@ impl Drop for RunningNode {
 
 /// The chains, for whoever observes them.
 struct Chains {
-    chains: Vec<Arc<zcash::Chain>>,
+    chains: Vec<Arc<dyn Running>>,
     since: Instant,
 }
 

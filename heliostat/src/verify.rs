@@ -14,12 +14,14 @@ use heliostat_zcash::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     cli::exit::Failure,
     config::{ChainConfig, Config, ZcashConfig},
-    defaults,
+    defaults, evidence,
     run::runtime,
+    tezos,
     zcash::{
         self,
         nodes::{Node, Nodes, explained, without_credentials},
@@ -73,20 +75,34 @@ impl Verified {
 /// chain was rewound meanwhile, or (`deep`) the node is down or behind (3).
 pub fn run(config: Config, deep: bool, json: bool) -> Result<(), Failure> {
     let mut found = BTreeMap::new();
+    let mut kept = BTreeMap::new();
     runtime()?.block_on(async {
-        for (name, ChainConfig::Zcash(chain)) in &config.chain {
+        for (name, chain) in &config.chain {
             let address = config.store_address(name)?;
-            found.insert(name.clone(), verify(name, chain, &address, deep).await?);
+            match chain {
+                ChainConfig::Zcash(chain) => {
+                    found.insert(name.clone(), verify(name, chain, &address, deep).await?);
+                }
+                ChainConfig::Tezos(_) => {
+                    let tables = tezos::tables();
+                    kept.insert(name, evidence::stored(name, &address, &tables).await?);
+                }
+            }
         }
         Ok::<_, Failure>(())
     })?;
     if json {
-        let text = serde_json::to_string_pretty(&found).map_err(anyhow::Error::from)?;
+        let chains = found.iter().map(|(name, found)| (name, json!(found)));
+        let kept = kept.iter().map(|(name, kept)| (*name, json!(kept)));
+        let all: BTreeMap<_, _> = chains.chain(kept).collect();
+        let text = serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?;
         println!("{text}");
     } else {
         found.iter().for_each(|(name, found)| print(name, found));
+        kept.iter().for_each(|(name, kept)| kept.print(name));
     }
-    let problems: u64 = found.values().map(Verified::problems).sum();
+    let problems: u64 = found.values().map(Verified::problems).sum::<u64>()
+        + kept.values().map(evidence::Kept::broken).sum::<u64>();
     if problems > 0 {
         return Err(Failure::failed(format!(
             "{problems} problems; the store is not what was verified: move it away and start again, the chain is synced anew"

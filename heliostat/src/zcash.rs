@@ -26,12 +26,13 @@ use std::{
 };
 
 use axum::Router;
+use futures::future::BoxFuture;
 use heliostat_core::Change;
 use heliostat_door::{Connections, Door};
 use heliostat_node::{
     Agreement, ChangeFeed, Findings, Follower, Notice, Progress, State, Upstreams, findings, outbox,
 };
-use heliostat_observe::{Metrics, Requests, requests::Counting};
+use heliostat_observe::{ChainStatus, Metrics, Requests, requests::Counting};
 use heliostat_store::{Options as StoreOptions, Store, StoreError, Table};
 use heliostat_zcash::{
     api,
@@ -44,7 +45,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tower::Layer;
 
-use crate::{cli::exit::Failure, config::ZcashConfig, defaults};
+use crate::{cli::exit::Failure, config::ZcashConfig, defaults, node::Running};
 use late::Late;
 use nodes::Nodes;
 
@@ -85,7 +86,7 @@ pub fn tables() -> Vec<Table> {
 
 impl Chain {
     /// Opens the store and reads the credentials; asks no upstream. What the
-    /// replica has is served from [`run`](Self::run) on.
+    /// replica has is served from [`run`](Running::run) on.
     ///
     /// # Errors
     /// A setting that makes no sense, or a store that cannot be used.
@@ -131,22 +132,9 @@ impl Chain {
         }))
     }
 
-    /// The name the configuration gives it.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// How far it is.
-    pub fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.subscribe()
-    }
-
     /// Serves and follows until `stop`; then drains and stores what is
-    /// verified.
-    ///
-    /// # Errors
-    /// The store is corrupt, or is another chain's.
-    pub async fn run(self: Arc<Self>, door: Door, stop: CancellationToken) -> Result<(), Failure> {
+    /// verified. Fails where the store is corrupt, or is another chain's.
+    async fn serve(self: Arc<Self>, door: Door, stop: CancellationToken) -> Result<(), Failure> {
         // The follower stops when the door has drained: answers under way may
         // still be asking for what it keeps current.
         let follow = CancellationToken::new();
@@ -371,6 +359,32 @@ impl Chain {
                 self.rewinds.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+}
+
+impl Running for Chain {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    fn status(&self) -> BoxFuture<'_, ChainStatus> {
+        Box::pin(self.report())
+    }
+
+    fn evidence(&self) -> Vec<serde_json::Value> {
+        self.proofs()
+    }
+
+    fn run(
+        self: Arc<Self>,
+        door: Door,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Result<(), Failure>> {
+        Box::pin(self.serve(door, stop))
     }
 }
 

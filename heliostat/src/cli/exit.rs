@@ -11,6 +11,8 @@ pub enum Failure {
     Failed(anyhow::Error),
     /// Code 2: the command line or the configuration makes no sense.
     Usage(anyhow::Error),
+    /// Code 1, and people have been told already.
+    Said,
     /// Code 3: everything is in order, but not ready yet.
     NotReady(String),
 }
@@ -33,6 +35,7 @@ impl Failure {
                 eprintln!("error: {error:#}");
                 ExitCode::from(1)
             }
+            Self::Said => ExitCode::from(1),
             Self::Usage(error) => {
                 eprintln!("error: {error:#}");
                 ExitCode::from(2)

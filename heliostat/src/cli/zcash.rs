@@ -130,7 +130,8 @@ struct LightwalletdArgs {
     darkside_timeout: Option<u64>,
 }
 
-fn log_format(text: &str) -> Result<logs::Format, String> {
+/// `text` or `json`.
+pub(super) fn log_format(text: &str) -> Result<logs::Format, String> {
     match text {
         "text" => Ok(logs::Format::Text),
         "json" => Ok(logs::Format::Json),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{Setting, Table, Taken, settings, tables};
+use super::settings::{
+    LEDGERS, Setting, Table, Taken, ledger_of, placeholder, settings, shown, tables,
+};
 use crate::cli::aliases::ALIASES;
 
 /// The text of `docs/configuration.md`.
@@ -11,13 +13,17 @@ pub fn reference() -> String {
         "<!-- Generated: `cargo run -- docs-config > docs/configuration.md`. -->\n\
          # Configuration\n\n\
          `heliostat run --config heliostat.toml` reads one TOML file; \
-         `heliostat zcash` takes the same settings as flags. Unknown keys are \
+         `heliostat zcash` and `heliostat tezos` take the same settings as flags. Unknown keys are \
          errors. `heliostat check --config heliostat.toml` validates the file and \
          tells what it finds at each upstream. A complete file to start from is \
          [heliostat.example.toml](../heliostat.example.toml).\n",
     );
     for table in tables().filter(|table| !table.about.is_empty()) {
-        let _ = write!(text, "\n## `{}`\n\n{}\n", heading(table), table.about);
+        let ledger = ledger_of(table.shape).map_or_else(String::new, |ledger| {
+            format!(" with `ledger = \"{ledger}\"`")
+        });
+        let shape = shown(&heading(table));
+        let _ = write!(text, "\n## `{shape}`{ledger}\n\n{}\n", table.about);
         let settings = of(table);
         if table.free {
             let keys: Vec<_> = table.keys.iter().map(|key| format!("`{key}`")).collect();
@@ -73,7 +79,7 @@ fn reloads() -> String {
             Taken::Signal => "its value, on SIGHUP",
             Taken::Content => "the content of the file, when that changes and on SIGHUP",
         };
-        let _ = writeln!(text, "| `{}` | {words} |", setting.path());
+        let _ = writeln!(text, "| `{}` | {words} |", shown(&setting.path()));
     }
     text
 }
@@ -91,10 +97,10 @@ pub fn example() -> String {
         // An entry that nobody needs must not be there by itself.
         let unneeded = table.repeated && !of(table).iter().any(|setting| setting.required);
         let mark = if unneeded { "# " } else { "" };
-        let heading = heading(table).replace("<name>", "zcash");
+        let heading = named(&heading(table));
         let _ = writeln!(text, "{mark}{heading}");
-        if table.free {
-            let _ = writeln!(text, "# GetTreeState = \"relayed\"");
+        if let (true, Some(key)) = (table.free, table.keys.last()) {
+            let _ = writeln!(text, "# {key} = \"relayed\"");
         }
         for setting in of(table) {
             comment(&mut text, setting.meaning);
@@ -110,6 +116,14 @@ fn heading(table: &Table) -> String {
         true => format!("[[{}]]", table.shape),
         false => format!("[{}]", table.shape),
     }
+}
+
+/// A shape with a name for the chain: that of its ledger.
+fn named(shape: &str) -> String {
+    let chains = LEDGERS.iter();
+    chains.fold(shape.to_owned(), |shape, ledger| {
+        shape.replace(&placeholder(ledger), ledger)
+    })
 }
 
 fn of(table: &Table) -> Vec<&'static Setting> {
@@ -163,7 +177,12 @@ mod tests {
             } else {
                 format!("{at}.{key}")
             };
-            let path = path.replace("chain.zcash", "chain.<name>");
+            let path = LEDGERS.iter().fold(path, |path, ledger| {
+                path.replace(
+                    &format!("chain.{ledger}"),
+                    &format!("chain.{}", placeholder(ledger)),
+                )
+            });
             match value {
                 toml::Value::Table(inner) => paths(inner, &path, found),
                 toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
@@ -184,8 +203,12 @@ mod tests {
         let mut config: Config = toml::from_str(&text).expect("every example parses");
         // What was parsed, written again: a key the structure does not have
         // is missing from it.
-        let ChainConfig::Zcash(zcash) = config.chain.get_mut("zcash").expect("the example's chain");
-        zcash.minimum.clear();
+        for chain in config.chain.values_mut() {
+            match chain {
+                ChainConfig::Zcash(zcash) => zcash.minimum.clear(),
+                ChainConfig::Tezos(tezos) => tezos.minimum.clear(),
+            }
+        }
         let written = toml::Table::try_from(&config).expect("a configuration serializes");
         let (mut held, mut documented) = (BTreeSet::new(), BTreeSet::new());
         paths(&written, "", &mut held);

@@ -12,7 +12,7 @@ use toml::{
 
 use super::{
     Config, ConfigError,
-    settings::{Setting, Table, settings, tables},
+    settings::{Setting, Table, placeholder, settings, tables},
     state_folder,
 };
 use crate::zcash::nodes::without_credentials;
@@ -22,9 +22,9 @@ const SECRETS: &[&str] = &["rpc-password", "bearer-token"];
 
 /// Settings that are read from the environment where nothing else says them.
 const VARIABLES: &[(&str, &str)] = &[
-    ("chain.<name>.rpc-user", credentials::ENV_USER),
-    ("chain.<name>.rpc-password", credentials::ENV_PASSWORD),
-    ("chain.<name>.rpc-cookie-file", credentials::ENV_COOKIE),
+    ("chain.<zcash>.rpc-user", credentials::ENV_USER),
+    ("chain.<zcash>.rpc-password", credentials::ENV_PASSWORD),
+    ("chain.<zcash>.rpc-cookie-file", credentials::ENV_COOKIE),
 ];
 
 /// What stands in place of a secret.
@@ -200,10 +200,14 @@ fn instances(written: &TomlTable, table: &Table) -> Vec<(String, TomlTable)> {
         let mut below = Vec::new();
         for (path, held) in found {
             match step {
-                "<name>" => below.extend(held.into_iter().filter_map(|(name, value)| {
-                    let inner = value.as_table()?.clone();
-                    Some((join(&path, &name), inner))
-                })),
+                _ if step.starts_with('<') => {
+                    below.extend(held.into_iter().filter_map(|(name, value)| {
+                        let inner = value.as_table()?.clone();
+                        let ledger = inner.get("ledger")?.as_str()?;
+                        let is_ours = placeholder(ledger) == step;
+                        is_ours.then(|| (join(&path, &name), inner))
+                    }));
+                }
                 _ => match held.get(step) {
                     Some(Value::Table(inner)) => below.push((join(&path, step), inner.clone())),
                     Some(Value::Array(items)) => {
@@ -269,6 +273,10 @@ fn masked(setting: &Setting, value: Value) -> Value {
     }
     match value {
         Value::String(text) if text.contains('@') => Value::String(without_credentials(&text)),
+        Value::Array(items) => {
+            let items = items.into_iter().map(|item| masked(setting, item));
+            Value::Array(items.collect())
+        }
         other => other,
     }
 }

@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::settings::{settings, tables};
+use super::settings::{ledger_of, placeholder, settings, shown, tables};
 
 /// Checks every key of a file.
 ///
@@ -13,11 +13,11 @@ pub fn check(file: &Table) -> Result<(), String> {
     walk(file, "", "")
 }
 
-/// `shape` is the table with `<name>` where a user chose the name; `path` is
-/// the table as written.
+/// `shape` is the table with a placeholder where a user chose the name; `path`
+/// is the table as written.
 fn walk(table: &Table, shape: &str, path: &str) -> Result<(), String> {
     for (key, value) in table {
-        let (shape, path) = (step(shape, key), join(path, key));
+        let (shape, path) = (step(shape, key, value), join(path, key));
         if let Some(known) = tables().find(|table| table.shape == shape) {
             match value {
                 Value::Table(inner) if known.free => check_free(inner, known.keys, &path)?,
@@ -55,9 +55,14 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Below `chain`, the key is a name somebody chose.
-fn step(shape: &str, key: &str) -> String {
-    join(shape, if shape == "chain" { "<name>" } else { key })
+/// Below `chain`, the key is a name somebody chose. A chain without a ledger
+/// has been refused before, in better words.
+fn step(shape: &str, key: &str, value: &Value) -> String {
+    if shape != "chain" {
+        return join(shape, key);
+    }
+    let ledger = value.get("ledger").and_then(Value::as_str);
+    join(shape, &placeholder(ledger.unwrap_or("zcash")))
 }
 
 fn is_setting(shape: &str) -> bool {
@@ -70,7 +75,13 @@ fn unknown(shape: &str, path: &str, key: &str) -> String {
         .find(|setting| setting.key == key)
         .filter(|setting| setting.table != table);
     if let Some(setting) = elsewhere {
-        return format!("unknown key {path}; {key} belongs to [{}]", setting.table);
+        let place = shown(setting.table);
+        return match ledger_of(setting.table) {
+            Some(ledger) if place == shown(table) => {
+                format!("unknown key {path}; {key} belongs to chains with ledger = {ledger:?}")
+            }
+            _ => format!("unknown key {path}; {key} belongs to [{place}]"),
+        };
     }
     let settings = settings()
         .filter(|setting| setting.table == table)
@@ -130,6 +141,17 @@ mod tests {
             words.contains("network belongs to [chain.<name>]"),
             "{words}"
         );
+    }
+
+    #[test]
+    fn a_key_of_another_ledger_is_sent_there() {
+        let words = error("[chain.t]\nledger='tezos'\ndonation-address = 'u1'");
+        assert!(
+            words.contains("belongs to chains with ledger = \"zcash\""),
+            "{words}"
+        );
+        let words = error("[chain.t]\nledger='tezos'\nmin-agrement = 1.0");
+        assert!(words.contains("did you mean min-agreement?"), "{words}");
     }
 
     #[test]

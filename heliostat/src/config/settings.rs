@@ -4,9 +4,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`door`] | `[door]` and what is below it |
+//! | [`tezos`] | `[chain.NAME]` with `ledger = "tezos"` |
 //! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
 
 pub mod door;
+pub mod tezos;
 pub mod zcash;
 
 /// Where metrics, health and status are served unless told otherwise.
@@ -15,6 +17,12 @@ pub const OBSERVE: &str = "127.0.0.1:9068";
 /// Where the Zcash gRPC service is served unless told otherwise.
 pub const ZCASH_LISTEN: &str = "127.0.0.1:9067";
 
+/// Where a Tezos node's RPC is served unless told otherwise.
+pub const TEZOS_LISTEN: &str = "127.0.0.1:8742";
+
+/// The ledgers this release has.
+pub const LEDGERS: &[&str] = &["zcash", "tezos"];
+
 /// The longest donation address, in characters: lightwalletd's limit, which
 /// wallets may rely on.
 pub const MAX_DONATION: usize = 255;
@@ -22,7 +30,8 @@ pub const MAX_DONATION: usize = 255;
 /// One table of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
-    /// Its path, `<name>` where the operator chooses the name.
+    /// Its path; where the operator chooses the name of a chain, that of the
+    /// chain's ledger in angle brackets.
     pub shape: &'static str,
     /// Whether it appears once per entry (`[[…]]`).
     pub repeated: bool,
@@ -32,6 +41,25 @@ pub struct Table {
     pub keys: &'static [&'static str],
     /// What it is for.
     pub about: &'static str,
+}
+
+/// What stands in a shape for the name of a chain of `ledger`.
+pub fn placeholder(ledger: &str) -> String {
+    format!("<{ledger}>")
+}
+
+/// The ledger whose chains a shape is about, if it is about one.
+pub fn ledger_of(shape: &str) -> Option<&'static str> {
+    let named = |ledger: &&&str| shape.contains(&placeholder(ledger));
+    LEDGERS.iter().find(named).copied()
+}
+
+/// A shape as people read it.
+pub fn shown(shape: &str) -> String {
+    match ledger_of(shape) {
+        Some(ledger) => shape.replace(&placeholder(ledger), "<name>"),
+        None => shape.to_owned(),
+    }
 }
 
 /// A table whose keys are settings.
@@ -47,7 +75,8 @@ const fn table(shape: &'static str, about: &'static str) -> Table {
 
 /// Every table, parents first.
 pub fn tables() -> impl Iterator<Item = &'static Table> {
-    [TABLES, door::TABLES, zcash::TABLES].into_iter().flatten()
+    let all = [TABLES, door::TABLES, zcash::TABLES, tezos::TABLES];
+    all.into_iter().flatten()
 }
 
 /// What belongs to no other part.
@@ -69,7 +98,7 @@ pub struct Setting {
     pub example: &'static str,
     /// Whether the example file sets it.
     pub required: bool,
-    /// The flag of `heliostat zcash` that sets it.
+    /// The flag of the quick start that sets it.
     pub flag: &'static str,
     /// What it means.
     pub meaning: &'static str,
@@ -143,7 +172,7 @@ const fn must(setting: Setting) -> Setting {
 
 /// Every setting, in the order of the document.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    let all = [SETTINGS, door::SETTINGS, zcash::SETTINGS];
+    let all = [SETTINGS, door::SETTINGS, zcash::SETTINGS, tezos::SETTINGS];
     all.into_iter().flatten()
 }
 

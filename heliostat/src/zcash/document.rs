@@ -79,7 +79,7 @@ mod tests {
             .filter_map(|entry| entry.switch)
             .collect();
         let mut settings: Vec<_> = settings()
-            .filter(|setting| setting.table == "chain.<name>.compat")
+            .filter(|setting| setting.table == "chain.<zcash>.compat")
             .map(|setting| setting.key)
             .collect();
         settings.sort_unstable_by_key(|key| switches.iter().position(|switch| switch == key));

@@ -16,7 +16,7 @@ use crate::{defaults, status::duration};
 
 impl Chain {
     /// What the chain knows of itself now.
-    pub async fn status(&self) -> ChainStatus {
+    pub(super) async fn report(&self) -> ChainStatus {
         let progress = self.progress.borrow().clone();
         let live = self.live.get();
         let head = match live {
@@ -59,7 +59,7 @@ impl Chain {
     }
 
     /// Every lie in full.
-    pub fn evidence(&self) -> Vec<serde_json::Value> {
+    pub(super) fn proofs(&self) -> Vec<serde_json::Value> {
         let Some(live) = self.live.get() else {
             return Vec::new();
         };

@@ -30,13 +30,13 @@ pub const METHODS: &[&str] = &[
 pub const TABLES: &[Table] = &[
     table("chain", ""),
     table(
-        "chain.<name>",
-        "One chain. The name is yours; it appears in metrics, in the status and in the store's name.",
+        "chain.<zcash>",
+        "One Zcash chain. The name is yours; it appears in metrics, in the status and in the store's name.",
     ),
     Table {
         repeated: true,
         ..table(
-            "chain.<name>.upstream",
+            "chain.<zcash>.upstream",
             "One node to follow or to ask as a witness; at least one follows. There is no default: Heliostat never talks to a node you did not name.",
         )
     },
@@ -44,19 +44,19 @@ pub const TABLES: &[Table] = &[
         free: true,
         keys: METHODS,
         ..table(
-            "chain.<name>.minimum",
+            "chain.<zcash>.minimum",
             "The lowest grade that is answered, by method: `proven`, `agreed k/n` or `relayed`. Below it the method is refused with FAILED_PRECONDITION.",
         )
     },
     table(
-        "chain.<name>.compat",
+        "chain.<zcash>.compat",
         "Where lightwalletd's behaviour and the mended one differ in a way a client could depend on.",
     ),
 ];
 
-const CHAIN: &str = "chain.<name>";
-const UPSTREAM: &str = "chain.<name>.upstream";
-const COMPAT: &str = "chain.<name>.compat";
+const CHAIN: &str = "chain.<zcash>";
+const UPSTREAM: &str = "chain.<zcash>.upstream";
+const COMPAT: &str = "chain.<zcash>.compat";
 
 /// Every setting, in the order of the document.
 #[rustfmt::skip]

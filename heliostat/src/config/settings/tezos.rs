@@ -1,0 +1,96 @@
+//! The settings of `[chain.NAME]` with `ledger = "tezos"`.
+
+use super::{Setting, Table, must, set, table};
+
+/// The names a minimum grade can be set for.
+pub const METHODS: &[&str] = &[
+    "*",
+    "balance",
+    "counter",
+    "manager_key",
+    "delegate",
+    "script",
+    "storage",
+    "storage_space",
+    "entrypoints",
+    "frozen_bonds",
+    "contract",
+    "big_map",
+    "constants",
+    "nonce",
+    "cpmm_address",
+    "total_supply",
+    "first_level",
+    "launch_cycle",
+    "seed_computation",
+    "current_level",
+    "levels_in_current_cycle",
+    "round",
+    "votes",
+    "raw_bytes",
+    "merkle_tree_v2",
+    "merkle_tree",
+    "hash",
+    "header",
+    "operation_hashes",
+    "operations",
+    "resulting_context_hash",
+    "protocols",
+    "chain_id",
+    "monitor_heads",
+    "injection",
+    "relayed",
+];
+
+/// The chain and what is below it.
+pub const TABLES: &[Table] = &[
+    table(
+        CHAIN,
+        "One Tezos chain, read by proof from several nodes. Nothing is replicated: the store keeps evidence of lies.",
+    ),
+    Table {
+        free: true,
+        keys: METHODS,
+        ..table(
+            "chain.<tezos>.minimum",
+            "The lowest grade that is answered, by method: `proven`, `agreed k/n` or `relayed`. Below it the call is refused with HTTP 503, `heliostat.assurance_too_low`. `\"*\"` stands for every method that is not set; docs/tezos-methods.md says what each name covers.",
+        )
+    },
+];
+
+const CHAIN: &str = "chain.<tezos>";
+
+/// Every setting, in the order of the document.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    must(set(CHAIN, "ledger", "", r#""tezos""#, "", "The ledger family: `tezos`.")),
+    set(CHAIN, "mode", "`light`", r#""light""#, "--mode",
+        "`light`: several nodes, every read proven here against what they agree on. `proxy`: one node, values read here from its data. `client`: one node, every call passed on."),
+    must(set(CHAIN, "endpoints", "", r#"["http://127.0.0.1:8732", "http://127.0.0.1:8733"]"#, "--endpoint",
+        "The nodes, in the order in which they are asked; at least two in light mode, exactly one in the others. A node named twice has two votes. There is no default: Heliostat never talks to a node you did not name.")),
+    set(CHAIN, "sources", "none", r#""/etc/heliostat/sources.json""#, "--sources",
+        "Octez's sources file, in place of `endpoints`: `{\"min_agreement\": 1.0, \"uris\": [...]}`."),
+    set(CHAIN, "endpoint", "the first one", r#""http://127.0.0.1:8732""#, "--endpoint",
+        "The node that calls which cannot be checked here are passed on to first; it must be one of the nodes, written in the same way."),
+    set(CHAIN, "min-agreement", "the sources file's, else `1.0`", "1.0", "--min-agreement",
+        "The share of nodes that must agree, above 0 and at most 1: of n nodes, the product with n, rounded up."),
+    set(CHAIN, "network", "`main`", r#""main""#, "--chain",
+        "The chain as the nodes name it in paths: `main`, `test` or `Net…`."),
+    set(CHAIN, "chain-id", "what enough nodes say", r#""NetXdQprcVkpaWU""#, "",
+        "The chain's id. A node on another chain is reported and not used."),
+    set(CHAIN, "checkpoint", "none", r#""15181988:BMMhJ4R65r5CBT3c9cRQfna28ApcqASYaN1oFepMxFmTF9zzR1M""#, "--checkpoint",
+        "A block you trust (`LEVEL:B…`), or the root of the state after it (`LEVEL:Co…`), at most two cycles old. What it commits to is `proven`; with `finality`, so is what follows."),
+    set(CHAIN, "finality", "`false`", "false", "--finality",
+        "Verifies the bakers' attestations from the checkpoint on, so that no node needs to be believed. Needs `checkpoint`."),
+    set(CHAIN, "head", "`newest`, or `proven` where a minimum grade is", r#""newest""#, "--head",
+        "Which block `head` is. `newest`: the newest one whose hash enough nodes gave. `proven`: the newest one whose successor's header is verified, which is one back, two with `finality`."),
+    set(CHAIN, "listen", "`127.0.0.1:8742`", r#""127.0.0.1:8742""#, "--listen",
+        "Where the node's RPC is served over HTTP."),
+    set(CHAIN, "proof-of-work-threshold", "`281474976710655`, as on mainnet", "281474976710655", "--proof-of-work-threshold",
+        "The greatest proof-of-work stamp a header may have; a node that sends another is caught lying. `0` on a network without stamps."),
+    set(CHAIN, "max-head-age-seconds", "`120`", "120", "",
+        "How old the newest block may be before the chain counts as not ready; `0` for never, as on a sandbox that stands still."),
+    set(CHAIN, "connect-seconds", "`3`", "3", "", "How long it may take to connect to a node."),
+    set(CHAIN, "call-seconds", "`10`", "10", "", "How long one call to a node may take."),
+    set(CHAIN, "max-calls", "`64`", "64", "", "How many calls to one node are under way at once."),
+];

@@ -1,0 +1,455 @@
+//! `[chain.NAME]` with `ledger = "tezos"`.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use heliostat_core::Assurance;
+use heliostat_tezos::{
+    HeadPolicy, Mode, Settings,
+    api::method_table,
+    endpoint::Limits,
+    sources::{self, Sources},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, settings};
+use crate::defaults;
+
+/// A Tezos chain: whom it asks, and how its answers are made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct TezosConfig {
+    /// How answers are made.
+    pub mode: ModeName,
+    /// The nodes, in the order in which they are asked.
+    pub endpoints: Vec<String>,
+    /// Octez's sources file, in place of `endpoints` and `min-agreement`.
+    pub sources: Option<PathBuf>,
+    /// The node that calls are passed on to; the first one without it.
+    pub endpoint: Option<String>,
+    /// The share of nodes that must agree, above 0 and at most 1.
+    pub min_agreement: Option<f64>,
+    /// The chain as the nodes name it.
+    pub network: String,
+    /// The chain's id, where the operator knows it.
+    pub chain_id: Option<ChainId>,
+    /// What the operator trusts.
+    pub checkpoint: Option<Checkpoint>,
+    /// Whether attestations are verified from the checkpoint on.
+    pub finality: bool,
+    /// Which block `head` is.
+    pub head: HeadName,
+    /// Where the node's RPC is served.
+    pub listen: String,
+    /// The greatest stamp of a header; 0 on a network without one.
+    pub proof_of_work_threshold: u64,
+    /// How old the newest block may be before that is an outage; 0 for never.
+    pub max_head_age_seconds: u64,
+    /// How long a connection to a node may take to be made.
+    pub connect_seconds: u64,
+    /// How long one call to a node may take.
+    pub call_seconds: u64,
+    /// Calls under way to one node.
+    pub max_calls: usize,
+    /// The lowest grade answered, by method; `*` for all others.
+    pub minimum: BTreeMap<String, String>,
+}
+
+impl Default for TezosConfig {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            mode: ModeName::default(),
+            endpoints: Vec::new(),
+            sources: None,
+            endpoint: None,
+            min_agreement: None,
+            network: "main".to_owned(),
+            chain_id: None,
+            checkpoint: None,
+            finality: false,
+            head: HeadName::default(),
+            listen: settings::TEZOS_LISTEN.to_owned(),
+            proof_of_work_threshold: heliostat_tezos::defaults::PROOF_OF_WORK_THRESHOLD,
+            max_head_age_seconds: defaults::TEZOS_HEAD_AGE.as_secs(),
+            connect_seconds: limits.connect.as_secs(),
+            call_seconds: limits.call.as_secs(),
+            max_calls: limits.in_flight,
+            minimum: BTreeMap::new(),
+        }
+    }
+}
+
+/// How answers are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeName {
+    /// Reads are proven here against what several nodes agree on.
+    #[default]
+    Light,
+    /// Reads are made here from the data of one node.
+    Proxy,
+    /// Every call is passed on to one node.
+    Client,
+}
+
+impl ModeName {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Proxy => "proxy",
+            Self::Client => "client",
+        }
+    }
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Light => Self::Light,
+            ModeName::Proxy => Self::Proxy,
+            ModeName::Client => Self::Client,
+        }
+    }
+}
+
+/// Which block `head` is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum HeadName {
+    /// The newest one that enough nodes gave.
+    #[default]
+    Newest,
+    /// The newest one whose successor's header is verified.
+    Proven,
+}
+
+/// A chain's id, `Net…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ChainId(pub heliostat_tezos_verifier::ChainId);
+
+impl std::str::FromStr for ChainId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = text.parse();
+        id.map(Self).map_err(|error| {
+            format!(
+                "{text:?} is no chain id ({error}); write it as nodes do, such as NetXdQprcVkpaWU"
+            )
+        })
+    }
+}
+
+impl TryFrom<String> for ChainId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<ChainId> for String {
+    fn from(id: ChainId) -> Self {
+        id.0.to_string()
+    }
+}
+
+/// A block, or the root of the state after one, that the operator trusts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Checkpoint(pub heliostat_tezos::Checkpoint);
+
+impl std::str::FromStr for Checkpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "{text:?} is not a checkpoint; write LEVEL:HASH, the hash of a block (B…) or the root of the state after it (Co…)"
+            )
+        };
+        let (level, hash) = text.split_once(':').ok_or_else(wrong)?;
+        let level = level.trim().parse().map_err(|_| wrong())?;
+        let hash = hash.trim();
+        let checkpoint = if let Ok(hash) = hash.parse() {
+            heliostat_tezos::Checkpoint::Block { level, hash }
+        } else {
+            let root = hash.parse().map_err(|_| wrong())?;
+            heliostat_tezos::Checkpoint::Root { level, root }
+        };
+        Ok(Self(checkpoint))
+    }
+}
+
+impl TryFrom<String> for Checkpoint {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            heliostat_tezos::Checkpoint::Block { level, hash } => write!(f, "{level}:{hash}"),
+            heliostat_tezos::Checkpoint::Root { level, root } => write!(f, "{level}:{root}"),
+        }
+    }
+}
+
+impl From<Checkpoint> for String {
+    fn from(checkpoint: Checkpoint) -> Self {
+        checkpoint.to_string()
+    }
+}
+
+impl TezosConfig {
+    /// Checks what types cannot say; `at` is the table's path.
+    pub(crate) fn validate(&self, at: &str) -> Result<(), ConfigError> {
+        self.settings(at).map(drop)
+    }
+
+    /// The same for the ledger itself. Reads the sources file.
+    ///
+    /// # Errors
+    /// A setting that makes no sense, in Octez's words where Octez has some.
+    pub fn settings(&self, at: &str) -> Result<Settings, ConfigError> {
+        let sources = self.sources(at)?;
+        let main = match &self.endpoint {
+            None => 0,
+            Some(endpoint) => {
+                let error = |error: sources::SourcesError| {
+                    ConfigError::value(format!("{at}.endpoint"), error.to_string())
+                };
+                sources.check_endpoint(endpoint).map_err(error)?;
+                let main = sources.uris.iter().position(|uri| uri == endpoint);
+                main.unwrap_or(0)
+            }
+        };
+        if self.finality && self.checkpoint.is_none() {
+            return Err(ConfigError::value(
+                format!("{at}.finality"),
+                "attestations are counted from a block you trust; set checkpoint too (--checkpoint LEVEL:HASH)",
+            ));
+        }
+        if self.call_seconds == 0 || self.connect_seconds == 0 || self.max_calls == 0 {
+            return Err(ConfigError::value(
+                at,
+                "connect-seconds, call-seconds and max-calls must be above 0",
+            ));
+        }
+        let minimum = self.minimums(at)?;
+        // What a minimum asks for cannot be had at a block nothing commits to.
+        let implied = minimum.values().any(|grade| *grade == Assurance::Proven);
+        Ok(Settings {
+            endpoints: sources.uris,
+            main,
+            min_agreement: sources.min_agreement,
+            chain: self.network.clone(),
+            chain_id: self.chain_id.map(|id| id.0),
+            checkpoint: self.checkpoint.map(|checkpoint| checkpoint.0),
+            finality: self.finality,
+            head: match self.head {
+                HeadName::Newest if !implied => HeadPolicy::Newest,
+                _ => HeadPolicy::Proven,
+            },
+            mode: self.mode.into(),
+            minimum,
+            proof_of_work: Some(self.proof_of_work_threshold).filter(|stamp| *stamp > 0),
+            limits: Limits {
+                connect: Duration::from_secs(self.connect_seconds),
+                call: Duration::from_secs(self.call_seconds),
+                in_flight: self.max_calls,
+            },
+        })
+    }
+
+    /// The nodes and how many must agree: from the sources file, or as listed.
+    ///
+    /// # Errors
+    /// The file, or the list, breaks one of Octez's rules; in its words.
+    pub fn sources(&self, at: &str) -> Result<Sources, ConfigError> {
+        let value = |key: &str, error: sources::SourcesError| {
+            ConfigError::value(format!("{at}.{key}"), error.to_string())
+        };
+        sources::check_mode(
+            self.mode.name(),
+            self.sources.is_some() || (self.mode == ModeName::Light && !self.endpoints.is_empty()),
+        )
+        .map_err(|error| value("sources", error))?;
+        if self.mode != ModeName::Light {
+            return self.alone(at);
+        }
+        let Some(file) = &self.sources else {
+            let share = self.min_agreement.unwrap_or(sources::DEFAULT_AGREEMENT);
+            return Sources::new(share, self.endpoints.clone())
+                .map_err(|error| value("endpoints", error));
+        };
+        if !self.endpoints.is_empty() {
+            return Err(ConfigError::value(
+                format!("{at}.endpoints"),
+                "the sources file names the nodes; remove one of the two",
+            ));
+        }
+        let read = Sources::read(file).map_err(|error| value("sources", error))?;
+        match self.min_agreement {
+            None => Ok(read),
+            Some(share) => {
+                Sources::new(share, read.uris).map_err(|error| value("min-agreement", error))
+            }
+        }
+    }
+
+    /// The one node of the modes without agreement.
+    fn alone(&self, at: &str) -> Result<Sources, ConfigError> {
+        let listed = self.endpoints.first().or(self.endpoint.as_ref());
+        let (Some(uri), 0..=1) = (listed, self.endpoints.len()) else {
+            return Err(ConfigError::value(
+                format!("{at}.endpoints"),
+                format!(
+                    "--mode {} asks exactly one node, and {} are named; name one (on the command line: --endpoint URL), or use --mode light",
+                    self.mode.name(),
+                    self.endpoints.len()
+                ),
+            ));
+        };
+        Ok(Sources {
+            min_agreement: sources::DEFAULT_AGREEMENT,
+            uris: vec![uri.clone()],
+        })
+    }
+
+    /// The minimum grades, read.
+    fn minimums(&self, at: &str) -> Result<BTreeMap<String, Assurance>, ConfigError> {
+        let read = |(method, grade): (&String, &String)| {
+            let setting = format!("{at}.minimum.{method}");
+            let known = method == "*" || method_table().iter().any(|one| one.name == method);
+            if !known {
+                return Err(ConfigError::value(
+                    setting,
+                    "there is no method of this name; docs/tezos-methods.md lists them",
+                ));
+            }
+            match grade.parse() {
+                Ok(grade) => Ok((method.clone(), grade)),
+                Err(wrong) => Err(ConfigError::value(setting, format!("{wrong}"))),
+            }
+        };
+        self.minimum.iter().map(read).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: &str = "chain.tezos";
+
+    fn two() -> TezosConfig {
+        TezosConfig {
+            endpoints: vec!["http://a:1".to_owned(), "http://b:1".to_owned()],
+            ..TezosConfig::default()
+        }
+    }
+
+    fn refused(config: &TezosConfig) -> String {
+        config.validate(AT).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn octez_words_are_kept_whichever_way_the_nodes_are_named() {
+        let none = TezosConfig::default();
+        assert!(refused(&none).contains("--mode light requires passing --sources. Example"));
+        let one = TezosConfig {
+            endpoints: vec!["http://a:1".to_owned()],
+            ..none.clone()
+        };
+        assert!(refused(&one).contains("A minimum of 2 endpoints is required in Light mode"));
+        for share in [-1.0, -0.9, 0.0, 1.1, 9.0, 99.0, 500.0] {
+            let config = TezosConfig {
+                min_agreement: Some(share),
+                ..two()
+            };
+            let words = refused(&config);
+            let octez = "min_agreement value must be within 0 (exclusive) and 1 (inclusive)";
+            assert!(words.contains(octez), "{words}");
+        }
+        let other = TezosConfig {
+            endpoint: Some("http://c:1".to_owned()),
+            ..two()
+        };
+        assert!(refused(&other).contains("Value of --endpoint is http://c:1. Therefore"));
+        let proxy = TezosConfig {
+            mode: ModeName::Proxy,
+            sources: Some("x.json".into()),
+            ..none
+        };
+        let words = refused(&proxy);
+        let octez =
+            "--sources is specific to --mode light, please do not specify it with --mode proxy.";
+        assert!(words.contains(octez), "{words}");
+    }
+
+    #[test]
+    fn the_modes_without_agreement_ask_one_node() {
+        let mut config = TezosConfig {
+            mode: ModeName::Client,
+            ..two()
+        };
+        assert!(refused(&config).contains("exactly one node"));
+        config.endpoints.pop();
+        let settings = config.settings(AT).expect("one node");
+        assert_eq!((settings.mode, settings.endpoints.len()), (Mode::Client, 1));
+    }
+
+    #[test]
+    fn the_main_node_is_found_among_the_others() {
+        let config = TezosConfig {
+            endpoint: Some("http://b:1".to_owned()),
+            min_agreement: Some(0.5),
+            ..two()
+        };
+        let settings = config.settings(AT).expect("sound settings");
+        assert_eq!((settings.main, settings.min_agreement), (1, 0.5));
+    }
+
+    #[test]
+    fn a_minimum_of_proven_moves_the_head_to_where_it_can_be_had() {
+        let mut config = two();
+        assert_eq!(config.settings(AT).expect("sound").head, HeadPolicy::Newest);
+        let minimum = ("balance".to_owned(), "proven".to_owned());
+        config.minimum = [minimum].into();
+        assert_eq!(config.settings(AT).expect("sound").head, HeadPolicy::Proven);
+        config.minimum = [("balanse".to_owned(), "proven".to_owned())].into();
+        assert!(refused(&config).contains("chain.tezos.minimum.balanse"));
+        config.minimum = [("balance".to_owned(), "good".to_owned())].into();
+        assert!(refused(&config).contains("agreed k/n"));
+    }
+
+    #[test]
+    fn a_checkpoint_is_a_block_or_a_root_and_reads_back() {
+        for text in [
+            "15181988:BMMhJ4R65r5CBT3c9cRQfna28ApcqASYaN1oFepMxFmTF9zzR1M",
+            "0:CoV8SQumiVU9saiu3FVNeDNewJaJH8yWdsGF3WLdsRr2P9S7MzCj",
+        ] {
+            let checkpoint: Checkpoint = text.parse().expect("a checkpoint");
+            assert_eq!(String::from(checkpoint), text);
+        }
+        for text in ["", "7", "7:", "x:BM", "7:NetXdQprcVkpaWU", "-1:x"] {
+            let error = text.parse::<Checkpoint>().expect_err("no checkpoint");
+            assert!(error.contains("LEVEL:HASH"), "{error}");
+        }
+    }
+
+    #[test]
+    fn finality_without_a_checkpoint_is_refused() {
+        let config = TezosConfig {
+            finality: true,
+            ..two()
+        };
+        assert!(refused(&config).contains("--checkpoint LEVEL:HASH"));
+    }
+}
