@@ -8,4 +8,5 @@
 //! | [`zcash`] | Zcash chains and the JSON-RPC nodes that serve them |
 
 pub mod tezos;
+mod wire;
 pub mod zcash;

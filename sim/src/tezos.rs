@@ -8,14 +8,20 @@
 //! | [`contracts`] | [`Contract`]: contracts with code, storage and a big map |
 //! | [`constants`] | the protocol's constants, encoded |
 //! | `state` | the first block's context |
+//! | [`manager`] | what accounts send, and what it does |
 //! | [`operations`] | transfers, attestations, and their JSON |
 //! | [`world`] | [`World`]: the chain, baked block by block, forked and forged |
+//! | [`network`] | [`Network`]: what the nodes of a chain share |
+//! | [`node`] | [`Node`]: a simulated octez-node with switchable faults |
 
 pub mod accounts;
 pub mod bakers;
 pub mod constants;
 pub mod contracts;
 pub mod keys;
+pub mod manager;
+pub mod network;
+pub mod node;
 pub mod operations;
 mod state;
 pub mod world;
@@ -24,6 +30,8 @@ pub use accounts::Account;
 pub use bakers::Baker;
 pub use contracts::Contract;
 pub use keys::Secret;
+pub use network::Network;
+pub use node::{Lie, Node};
 
 pub use world::{Attesting, Block, Change, Recipe, Settings, World};
 

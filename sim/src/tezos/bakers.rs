@@ -72,10 +72,11 @@ impl Baker {
     pub fn stake(&self, cycle: i32) -> u64 {
         let part = |label, number: u64| {
             let bytes = derive(self.seed, label, number);
-            u64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
         };
-        let own = LEAST_STAKE + part("stake", self.number) * MORE_STAKE / u64::from(u32::MAX);
-        let moved = part("stake of a cycle", (cycle as u64) << 32 | self.number);
+        let share = u128::from(part("stake", self.number)) * u128::from(MORE_STAKE);
+        let own = LEAST_STAKE + (share / u128::from(u32::MAX)) as u64;
+        let moved = u64::from(part("stake of a cycle", (cycle as u64) << 32 | self.number));
         own + moved % (LEAST_STAKE / 10)
     }
 

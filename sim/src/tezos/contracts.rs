@@ -152,6 +152,11 @@ pub(super) fn big_map(accounts: &[Account]) -> Vec<(String, Vec<u8>)> {
     pairs
 }
 
+/// Whether a contract's code is that of `counter`.
+pub(super) fn is_counter(code: &[u8]) -> bool {
+    code == sized(COUNTER)
+}
+
 /// Micheline, as the context holds it.
 fn expression(text: &str) -> Vec<u8> {
     binary::write(&json::read_text(text).expect("Micheline, because it is written here"))

@@ -96,6 +96,8 @@ pub struct Recipe {
     pub round: i32,
     /// Who attests the block before.
     pub attesting: Attesting,
+    /// Whether the header goes without its proof-of-work stamp.
+    pub unstamped: bool,
 }
 
 impl World {
@@ -201,6 +203,11 @@ impl World {
     pub fn checkpoint(&self, back: usize) -> (i32, BlockHash) {
         let at = (self.blocks.len() - 1).saturating_sub(back);
         (self.blocks[at].level, self.blocks[at].hash)
+    }
+
+    /// What everything was made from.
+    pub fn seed(&self) -> u64 {
+        self.plan.seed
     }
 
     /// The chain's id.

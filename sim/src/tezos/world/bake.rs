@@ -9,13 +9,14 @@ use heliostat_tezos_verifier::{
 };
 
 use super::{
-    Attesting, Block, Change, Plan, Recipe, balance_key, change::changed, counter_key, edited, key,
-    read_n, read_z, rights,
+    Attesting, Block, Change, Plan, Recipe, balance_key, counter_key, edited, key, read_n, read_z,
+    rights,
 };
 use crate::tezos::{
     bakers::{Baker, sampler},
     derive,
     keys::Secret,
+    manager::{Refused, Signed},
     n,
     operations::{Attested, FEE, Operation, transfer},
     state, z,
@@ -78,11 +79,28 @@ pub(super) fn next(plan: &Plan, head: &Block, recipe: &Recipe, branch: &[u8; 32]
                 state = paid(&state, &from.id, to, *amount, counter);
                 passes[3].push(operation);
             }
-            other => state = changed(&state, other),
+            other => state = other.apply(&state),
         }
     }
-    passes[3].extend(recipe.injected.iter().filter_map(Operation::injected));
+    for operation in recipe.injected.iter().filter_map(Operation::injected) {
+        match included(&state, &operation) {
+            Ok(after) => {
+                state = after;
+                passes[3].push(operation);
+            }
+            Err(refused) => tracing::warn!(operation = %operation.hash, ?refused, "left out"),
+        }
+    }
     seal(plan, &before, state, passes, recipe, branch)
+}
+
+/// The state after an operation from outside; as it was for one that cannot
+/// be read here.
+fn included(state: &Tree, operation: &Operation) -> Result<Tree, Refused> {
+    match Signed::read(&operation.data) {
+        Ok(signed) => signed.apply(state, &operation.branch, &operation.data),
+        Err(_) => Ok(state.clone()),
+    }
 }
 
 /// The commit of the state after a block.
@@ -235,7 +253,8 @@ fn seal(
         protocol_data: Vec::new(),
     };
     let baker = baker_of(plan, cycle, position, recipe);
-    let header = signed(plan, header, contents, &baker.secret, branch);
+    let stamped = Stamped(!recipe.unstamped);
+    let header = signed(plan, header, contents, (&baker.secret, stamped), branch);
     Block {
         level,
         hash: header.hash(),
@@ -260,19 +279,23 @@ fn baker_of(plan: &Plan, cycle: i32, position: i32, recipe: &Recipe) -> Baker {
     }
 }
 
+/// Whether a header gets its proof-of-work stamp.
+#[derive(Clone, Copy)]
+struct Stamped(bool);
+
 /// Finds the stamp and signs.
 fn signed(
     plan: &Plan,
     mut header: Header,
     mut contents: Contents,
-    secret: &Secret,
+    (secret, Stamped(stamped)): (&Secret, Stamped),
     branch: &[u8; 32],
 ) -> Header {
     contents.proof_of_work_nonce.copy_from_slice(&branch[..8]);
     loop {
         header.protocol_data = contents.encode();
         let enough = header.has_proof_of_work(plan.numbers.proof_of_work_threshold);
-        if enough.expect(TENDERBAKE) {
+        if enough.expect(TENDERBAKE) == stamped {
             break;
         }
         let next = u64::from_be_bytes(contents.proof_of_work_nonce).wrapping_add(1);

@@ -83,20 +83,22 @@ pub(in crate::tezos) fn read_z(tree: &Tree, key: &Key) -> Option<i64> {
     zarith::read_z(&mut cursor).ok()?.try_into().ok()
 }
 
-/// The state after a change that is no operation.
-pub(super) fn changed(tree: &Tree, change: &Change) -> Tree {
-    let (key, value) = match change {
-        Change::Balance(account, mutez) => (balance_key(account), Some(n(*mutez).into())),
-        Change::Counter(account, counter) => (counter_key(account), Some(z(*counter).into())),
-        Change::BigMap(holder, value) => {
-            let text = format!(r#"{{"int":"{value}"}}"#);
-            let node = json::read_text(&text).expect("Micheline, because it is written here");
-            let bytes = binary::write(&node);
-            (key(&contracts::value_key(holder)), Some(bytes.into()))
-        }
-        Change::Set(key, value) => (key.clone(), Some(value.clone())),
-        Change::Remove(key) => (key.clone(), None),
-        Change::Transfer { .. } => return tree.clone(),
-    };
-    edited(tree, &key, value)
+impl Change {
+    /// The state after a change that is no operation.
+    pub(in crate::tezos) fn apply(&self, tree: &Tree) -> Tree {
+        let (key, value) = match self {
+            Self::Balance(account, mutez) => (balance_key(account), Some(n(*mutez).into())),
+            Self::Counter(account, counter) => (counter_key(account), Some(z(*counter).into())),
+            Self::BigMap(holder, value) => {
+                let text = format!(r#"{{"int":"{value}"}}"#);
+                let node = json::read_text(&text).expect("Micheline, because it is written here");
+                let bytes = binary::write(&node);
+                (key(&contracts::value_key(holder)), Some(bytes.into()))
+            }
+            Self::Set(key, value) => (key.clone(), Some(value.clone())),
+            Self::Remove(key) => (key.clone(), None),
+            Self::Transfer { .. } => return tree.clone(),
+        };
+        edited(tree, &key, value)
+    }
 }

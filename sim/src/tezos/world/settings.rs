@@ -70,4 +70,13 @@ impl Settings {
             ..Self::default()
         }
     }
+
+    /// A chain of protocol 025 that is quick to make: few accounts and bakers.
+    pub fn small() -> Self {
+        Self {
+            accounts: 20,
+            bakers: 6,
+            ..Self::default()
+        }
+    }
 }
