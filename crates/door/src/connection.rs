@@ -13,9 +13,11 @@ use std::{
     convert::Infallible,
     error::Error,
     fmt,
+    future::poll_fn,
     net::SocketAddr,
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
+    task::Poll,
 };
 
 use axum::{body::Body, response::Response};
@@ -204,25 +206,36 @@ where
     S::Future: Send,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let leave = gate.leave();
     {
         let connection = house
             .http
             .serve_connection_with_upgrades(TokioIo::new(io), gate);
         let mut connection = pin!(connection);
         let mut leaving = false;
-        let ended = loop {
-            tokio::select! {
-                ended = connection.as_mut() => break ended,
-                () = watch.until_cut() => return,
-                () = ends.cut.cancelled() => return watch.cut(Cut::Drain),
-                () = ends.stop.cancelled(), if !leaving => {}
-                () = leave.cancelled(), if !leaving => {}
+        // Flags and not cancellation tokens: this is polled for every few
+        // bytes, and each look at a token takes a lock, of which all
+        // connections share two.
+        let ended = poll_fn(|cx| {
+            watch.task.register(cx.waker());
+            if house.is_cutting() {
+                watch.cut(Cut::Drain);
             }
-            leaving = true;
-            connection.as_mut().graceful_shutdown();
-        };
-        if let Err(error) = ended {
+            if watch.is_cut() {
+                return Poll::Ready(Ok(()));
+            }
+            loop {
+                let asked_to_leave = watch.leaving.load(Relaxed);
+                if !leaving && (asked_to_leave || house.is_stopping()) {
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                let polled = connection.as_mut().poll(cx);
+                if polled.is_ready() || leaving || !watch.leaving.load(Relaxed) {
+                    return polled;
+                }
+            }
+        });
+        if let Err(error) = ended.await {
             let ours = error.downcast_ref::<hyper::Error>();
             if ours.is_some_and(hyper::Error::is_timeout) {
                 watch.cut(Cut::Idle);
@@ -234,7 +247,7 @@ where
             tracing::debug!(error = %error, "connection ended early");
         }
     }
-    if watch.upgraded.load(Relaxed) {
+    if watch.upgraded.load(Relaxed) && !watch.is_cut() {
         tokio::select! {
             () = ends.gone.cancelled() => {}
             () = ends.cut.cancelled() => watch.cut(Cut::Drain),

@@ -15,7 +15,6 @@ use axum::{body::Body, response::Response};
 use http::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt, util::Oneshot};
 
 use crate::{
@@ -50,7 +49,6 @@ struct Common {
     /// The lists of identities it was last looked up in.
     generation: AtomicU64,
     known: AtomicBool,
-    leave: CancellationToken,
 }
 
 impl<S> Gate<S> {
@@ -78,17 +76,11 @@ impl<S> Gate<S> {
             account,
             unwelcome,
             generation: AtomicU64::new(generation),
-            leave: CancellationToken::new(),
         };
         Self {
             common: Arc::new(common),
             service,
         }
-    }
-
-    /// Cancelled when the connection should take no further requests.
-    pub(crate) fn leave(&self) -> CancellationToken {
-        self.common.leave.clone()
     }
 }
 
@@ -96,11 +88,11 @@ impl Common {
     /// Everything that can be said of a request at once.
     fn admit(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
         if let Some(refusal) = &self.unwelcome {
-            self.leave.cancel();
+            self.watch.leave();
             return Err(refusal.clone());
         }
         if !self.still_known() {
-            self.leave.cancel();
+            self.watch.leave();
             return Err(stranger());
         }
         let length = request.headers().get(header::CONTENT_LENGTH);

@@ -1,7 +1,10 @@
 //! What all connections of a door share.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -32,6 +35,8 @@ pub(crate) struct House {
     pub(crate) addresses: Addresses,
     pub(crate) http: auto::Builder<TokioExecutor>,
     rates: Rates,
+    stopping: AtomicBool,
+    cutting: AtomicBool,
 }
 
 impl House {
@@ -45,7 +50,29 @@ impl House {
             http: connection::http(limits),
             rates: Rates::new(limits.address_rate, limits.identity_rate),
             options,
+            stopping: AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
         })
+    }
+
+    /// Asks all connections to finish what is under way.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, SeqCst);
+        self.watches.wake();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(SeqCst)
+    }
+
+    /// Ends all connections.
+    pub(crate) fn cut(&self) {
+        self.cutting.store(true, SeqCst);
+        self.watches.wake();
+    }
+
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.cutting.load(SeqCst)
     }
 
     /// Whether this address has no limits of its own.

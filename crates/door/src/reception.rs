@@ -39,7 +39,7 @@ pub(crate) async fn receive<F>(
     let tasks = TaskTracker::new();
     let cut = CancellationToken::new();
     // Also ends what is open when this future is dropped instead of stopped.
-    let _cut_on_drop = cut.clone().drop_guard();
+    let ending = Ending(house, &cut);
 
     loop {
         let accepted = async {
@@ -72,6 +72,7 @@ pub(crate) async fn receive<F>(
     }
 
     drop(listener);
+    house.stop();
     tasks.close();
     if time::timeout(house.options.drain, tasks.wait())
         .await
@@ -81,8 +82,18 @@ pub(crate) async fn receive<F>(
             open = house.counters.snapshot().open,
             "connections cut after the drain time"
         );
-        cut.cancel();
+        drop(ending);
         tasks.wait().await;
+    }
+}
+
+/// Cuts every connection when dropped.
+struct Ending<'a>(&'a House, &'a CancellationToken);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.1.cancel();
+        self.0.cut();
     }
 }
 

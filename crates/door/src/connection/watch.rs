@@ -55,6 +55,10 @@ pub(crate) struct Watch {
     /// Requests under way.
     pub(crate) requests: AtomicU32,
     cut: OnceLock<Cut>,
+    /// The connection should take no further requests.
+    pub(crate) leaving: AtomicBool,
+    /// Whoever serves it.
+    pub(crate) task: AtomicWaker,
     ended: CancellationToken,
     /// HTTP has handed the socket over (WebSocket), or never had it.
     pub(crate) upgraded: AtomicBool,
@@ -83,6 +87,8 @@ impl Watch {
             exchanges: Mutex::default(),
             requests: AtomicU32::new(0),
             cut: OnceLock::new(),
+            leaving: AtomicBool::new(false),
+            task: AtomicWaker::new(),
             ended: CancellationToken::new(),
             upgraded: AtomicBool::new(false),
             expires: AtomicU64::new(0),
@@ -147,13 +153,19 @@ impl Watch {
             self.counters.cut(reason);
         }
         self.ended.cancel();
+        self.task.wake();
         self.reader.wake();
         self.writer.wake();
     }
 
+    /// No further requests; only for use within a request.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+    }
+
     /// Whether it was cut.
     pub(crate) fn is_cut(&self) -> bool {
-        self.ended.is_cancelled()
+        self.cut.get().is_some()
     }
 
     /// Returns when it is cut.
@@ -249,6 +261,15 @@ impl Watches {
         let watches = self.0.lock();
         let mut watches = watches.unwrap_or_else(PoisonError::into_inner);
         watches.push(Arc::downgrade(watch));
+    }
+
+    /// Lets every connection look at what has become of its door.
+    pub(crate) fn wake(&self) {
+        let watches = self.0.lock();
+        let watches = watches.unwrap_or_else(PoisonError::into_inner);
+        for watch in watches.iter().filter_map(Weak::upgrade) {
+            watch.task.wake();
+        }
     }
 
     /// Cuts what waited too long at `now` (milliseconds of the door's clock),
