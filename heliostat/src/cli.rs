@@ -82,6 +82,15 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Watch a running process in the terminal
+    #[command(
+        after_help = "Example:\n  heliostat top --observe http://127.0.0.1:9068\n\nThe same as a page: open the observe address in a browser."
+    )]
+    Top {
+        /// The observe address of the process.
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9068")]
+        observe: String,
+    },
     /// Prove the replica again from the bytes on disk
     #[command(
         after_help = "Example:\n  heliostat verify --deep --upstream http://127.0.0.1:8232\n\nA running node may go on meanwhile.\n\nExit codes: 0 clean, 1 not clean or not readable, 2 usage or configuration, 3 run it again: the chain was rewound meanwhile, or the node of --deep is down or behind."
@@ -209,6 +218,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Run { config } => crate::run::until_stopped(Config::load(&config)?, &[]),
         Command::Check { target, json } => crate::check::run(target.config(true)?, json),
         Command::Status { observe, json } => crate::status::run(&observe, json),
+        Command::Top { observe } => crate::top::run(&observe),
         Command::Verify { target, deep, json } => {
             crate::verify::run(target.config(deep)?, deep, json)
         }

@@ -57,3 +57,13 @@ pub const DEEP_FETCHES: usize = 8;
 /// Blocks asked for at a time when a chain is joined at a checkpoint, of at
 /// most 113: bounded like [`DEEP_FETCHES`].
 pub const HEADER_FETCHES: usize = 8;
+
+/// How often `heliostat top` draws while nothing happens: ages are in seconds.
+pub const TOP_DRAW: Duration = Duration::from_secs(1);
+
+/// The pause before `heliostat top` tries a process again that is away.
+pub const TOP_RETRY: Duration = Duration::from_secs(2);
+
+/// How long a process may tell `heliostat top` nothing before the connection
+/// is taken for dead: it says something every two seconds.
+pub const TOP_SILENCE: Duration = Duration::from_secs(20);

@@ -26,6 +26,7 @@
 //! | [`progress`] | the initial sync, drawn on a terminal or logged |
 //! | [`check`], [`status`], [`verify`] | the commands of these names |
 //! | [`evidence`] | proofs of lies, checked again |
+//! | [`top`] | the dashboard in a terminal |
 //! | [`demo`] | the main job on an embedded default |
 //! | [`defaults`] | every limit and time-out, with its reason |
 
@@ -40,5 +41,6 @@ pub mod progress;
 pub mod run;
 pub mod status;
 pub mod tezos;
+pub mod top;
 pub mod verify;
 pub mod zcash;

@@ -31,7 +31,7 @@ pub fn run(url: &str, json: bool) -> Result<(), Failure> {
 
 /// A process is told its observe address as HOST:PORT, so that is taken here
 /// too.
-fn with_scheme(address: &str) -> String {
+pub(crate) fn with_scheme(address: &str) -> String {
     match address.contains("://") {
         true => address.to_owned(),
         false => format!("http://{address}"),
@@ -66,7 +66,7 @@ pub(crate) async fn ask(url: &str) -> Result<String, Failure> {
 }
 
 /// The cause that a person can act on is at the end of the chain.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
