@@ -216,3 +216,28 @@ pub const WRITE_LOOK_MOST: Duration = Duration::from_secs(60);
 
 /// Lost writes that are looked for at the same time.
 pub const WRITE_LOOKS: usize = 4;
+
+// ---- access ----
+
+/// The largest file of certificates, keys or tokens.
+pub const ACCESS_FILE: u64 = 1 << 20;
+
+/// How often files of tokens and certificates are looked at, at most: a new
+/// one is in force well before an old one that was replaced in time ends.
+pub const ACCESS_LOOK: Duration = Duration::from_secs(1);
+
+/// A question to an issuer of tokens.
+pub const ISSUER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause after an issuer gave no token: every request would ask it again.
+pub const ISSUER_PAUSE: Duration = Duration::from_secs(5);
+
+/// The largest answer of an issuer; a token of 8 KiB fits many times.
+pub const ISSUER_REPLY: usize = 64 << 10;
+
+/// The life of a token whose issuer does not say it.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(300);
+
+/// The longest life that is believed: a token that could be withdrawn is
+/// fetched anew once a day.
+pub const TOKEN_LIFE_MOST: Duration = Duration::from_secs(24 * 60 * 60);

@@ -9,6 +9,7 @@
 //! | [`findings`] | [`Findings`]: lies with their evidence, and forks; bounded, kept over a restart |
 //! | [`feed`] | [`ChangeFeed`]: what became of the replica, for subscribers |
 //! | [`outbox`] | [`Outbox`]: writes, each with a durable receipt and sent once |
+//! | [`access`] | [`Access`]: what proves to an upstream who we are, and it to us |
 //! | [`progress`] | [`Progress`]: how far the replica is, for people |
 //! | [`replica`] | [`Replica`]: the seam towards a ledger's store layout |
 //! | [`defaults`] | every limit and time-out, with its reason |
@@ -17,6 +18,7 @@
 //! [`Verifier`](heliostat_core::Verifier) and a [`Replica`], and gets the
 //! rest. One that only reads on demand uses [`Upstreams`] alone.
 
+pub mod access;
 mod ancestor;
 pub mod defaults;
 pub mod feed;
@@ -28,6 +30,7 @@ pub mod replica;
 pub mod upstream;
 pub mod witness;
 
+pub use access::{Access, AccessError, AccessOptions};
 pub use feed::{ChangeFeed, Changes, Notice};
 pub use findings::{Disagreement, Finding, Findings};
 pub use follower::{Follower, Settings};
