@@ -55,6 +55,8 @@ impl Prefix {
     pub const SR1: Self = Self::new(&[0x06, 0x7c, 0x75], 20);
     /// An Ed25519 public key, `edpk…`.
     pub const EDPK: Self = Self::new(&[0x0d, 0x0f, 0x25, 0xd9], 32);
+    /// An Ed25519 secret key as its 32-byte seed, `edsk…` with 54 characters.
+    pub const EDSK_SEED: Self = Self::new(&[0x0d, 0x0f, 0x3a, 0x07], 32);
     /// A secp256k1 public key, `sppk…`.
     pub const SPPK: Self = Self::new(&[0x03, 0xfe, 0xe2, 0x56], 33);
     /// A P-256 public key, `p2pk…`.
