@@ -13,7 +13,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prost::Message;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 /// Stream and connection windows: large enough that flow control never paces
 /// a loopback stream.
@@ -48,6 +51,14 @@ impl Connection {
             .await
             .with_context(|| format!("cannot connect to {authority}"))?;
         stream.set_nodelay(true)?;
+        Self::over(stream, &authority).await
+    }
+
+    /// The same over a stream that is open, encrypted or not.
+    pub async fn over<S>(stream: S, authority: &str) -> Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (send, connection) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(WINDOW)
@@ -55,7 +66,10 @@ impl Connection {
             .handshake(TokioIo::new(stream))
             .await?;
         tokio::spawn(connection);
-        Ok(Self { send, authority })
+        Ok(Self {
+            send,
+            authority: authority.to_owned(),
+        })
     }
 
     /// Streams `from..=to` (descending when `from > to`) and checks every

@@ -25,13 +25,22 @@ pub fn cpu_time(pid: u32) -> Result<Duration> {
 
 /// The most memory a process has had resident, in MiB.
 pub fn peak_memory_mib(pid: u32) -> Result<f64> {
+    status_mib(pid, "VmHWM:")
+}
+
+/// The memory a process has resident now, in MiB.
+pub fn memory_mib(pid: u32) -> Result<f64> {
+    status_mib(pid, "VmRSS:")
+}
+
+fn status_mib(pid: u32, field: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("process {pid} is gone"))?;
     let kib = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .find_map(|line| line.strip_prefix(field))
         .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<f64>().ok())
-        .context("no VmHWM in /proc status")?;
+        .with_context(|| format!("no {field} in /proc status"))?;
     Ok(kib / 1024.0)
 }
 

@@ -12,6 +12,9 @@
 //! | [`servers`] | the compared processes |
 //! | [`reopen`] | a killed process over a large store |
 //! | [`chunks`] | reading chunks from a file and from the databases |
+//! | [`door`] | what the door costs |
+//! | [`siege`] | attackers at the door, and a good client meanwhile |
+//! | [`host`] | the service behind several entrances |
 //! | [`machine`] | CPU time, memory and load average |
 
 mod baseline;
@@ -19,11 +22,14 @@ mod chunks;
 mod client;
 mod compare;
 mod decode;
+mod door;
+mod host;
 mod load;
 mod machine;
 mod reopen;
 mod replay;
 mod servers;
+mod siege;
 mod unary;
 
 use std::{net::SocketAddr, time::Duration};
@@ -54,6 +60,16 @@ enum Command {
     Reopen(Reopen),
     /// Read chunks from a file, from SQLite and from PostgreSQL.
     Chunks(Chunks),
+    /// The same service with and without the door, and with TLS.
+    Door(DoorCost),
+    /// Attack the door, and measure a good client meanwhile.
+    Siege(Siege),
+    /// Serve for `door` and `siege` until standard input ends.
+    #[command(hide = true)]
+    Host(Replay),
+    /// Attack for `siege`.
+    #[command(hide = true)]
+    Attack(Attack),
     /// Run heliostat, the baseline, and the peers named by
     /// HELIOSTAT_LIGHTWALLETD and HELIOSTAT_ZAINOD over the same blocks.
     Compare(Compare),
@@ -70,6 +86,52 @@ struct Replay {
     /// What blocks are made of: tiny, typical, transparent or shielded.
     #[arg(long, default_value = "tiny", value_parser = replay::MIXES)]
     mix: String,
+}
+
+#[derive(Args)]
+struct DoorCost {
+    #[command(flatten)]
+    chain: Replay,
+    /// Turns of each entrance.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// How long a turn takes.
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    seconds: f64,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Siege {
+    #[command(flatten)]
+    chain: Replay,
+    /// Slow attackers at the same time. Each takes a descriptor of two
+    /// processes: raise `ulimit -n` above it.
+    #[arg(long, default_value_t = 500)]
+    sockets: usize,
+    /// Flooding attackers at the same time.
+    #[arg(long, default_value_t = 16)]
+    floods: usize,
+    /// How long each attack lasts.
+    #[arg(long, default_value_t = 30.0, value_parser = seconds)]
+    seconds: f64,
+    /// Comma-separated attacks; all without it.
+    #[arg(long, value_delimiter = ',', value_parser = siege::ATTACKS)]
+    attacks: Vec<String>,
+}
+
+#[derive(Args)]
+struct Attack {
+    #[arg(long)]
+    address: SocketAddr,
+    #[arg(long)]
+    name: String,
+    #[arg(long)]
+    count: usize,
+    #[arg(long)]
+    seconds: f64,
 }
 
 #[derive(Args)]
@@ -232,6 +294,33 @@ async fn main() -> Result<()> {
             .await
         }
         Command::Chunks(args) => chunks::run(args.count, args.size).await,
+        Command::Door(args) => {
+            door::run(door::Plan {
+                seed: args.chain.seed,
+                blocks: args.chain.blocks,
+                mix: args.chain.mix,
+                rounds: args.rounds,
+                seconds: args.seconds,
+                json: args.json,
+            })
+            .await
+        }
+        Command::Siege(args) => {
+            siege::run(siege::Plan {
+                seed: args.chain.seed,
+                blocks: args.chain.blocks,
+                mix: args.chain.mix,
+                sockets: args.sockets,
+                floods: args.floods,
+                seconds: args.seconds,
+                attacks: args.attacks,
+            })
+            .await
+        }
+        Command::Host(args) => host::serve(args.seed, args.blocks, &args.mix).await,
+        Command::Attack(args) => {
+            siege::attack(args.address, args.name, args.count, args.seconds).await
+        }
         Command::Compare(Compare { chain, json }) => {
             compare::run(chain.seed, chain.blocks, &chain.mix, json).await
         }

@@ -22,13 +22,7 @@ pub const MIXES: [&str; 4] = ["tiny", "typical", "transparent", "shielded"];
 
 /// Serves on a free port, which it prints, until the process is stopped.
 pub async fn serve(seed: u64, blocks: u64, mix: &str) -> Result<()> {
-    let mut config = GeneratorConfig::new(seed, blocks);
-    config.mix = match mix {
-        "typical" => Mix::TYPICAL,
-        "transparent" => Mix::TRANSPARENT_HEAVY,
-        "shielded" => Mix::SHIELDED_HEAVY,
-        _ => Mix::TINY,
-    };
+    let config = config(seed, blocks, mix);
     let mut generator = tokio::task::spawn_blocking(|| Generator::new(config)).await?;
     let node = Node::start(generator.chain().clone()).await?;
     println!("serving {}", node.address());
@@ -46,6 +40,18 @@ pub async fn serve(seed: u64, blocks: u64, mix: &str) -> Result<()> {
     }
     // Without a terminal or a pipe on standard input: serve until stopped.
     std::future::pending().await
+}
+
+/// What the chain is made from; `mix` is one of [`MIXES`].
+pub fn config(seed: u64, blocks: u64, mix: &str) -> GeneratorConfig {
+    let mut config = GeneratorConfig::new(seed, blocks);
+    config.mix = match mix {
+        "typical" => Mix::TYPICAL,
+        "transparent" => Mix::TRANSPARENT_HEAVY,
+        "shielded" => Mix::SHIELDED_HEAVY,
+        _ => Mix::TINY,
+    };
+    config
 }
 
 /// The replay upstream in a process of its own.

@@ -44,9 +44,11 @@ pub const MIN_PROGRESS: u64 = 1 << 10;
 /// value of proxies that keep connections open.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often connections are looked at for these time-outs. A shorter tick
-/// would wake an idle process for nothing.
-pub const TICK: Duration = Duration::from_secs(1);
+/// How often connections are looked at for these time-outs. A time-out of a
+/// body is noticed two ticks late at worst: one until it is seen to be waited
+/// for, one until the time is seen to be over. A shorter tick would wake an
+/// idle process for nothing.
+pub const TICK: Duration = Duration::from_millis(500);
 
 /// How often certificate and list files are compared with what is in use. Reading a
 /// handful of small files costs nothing, and polling works on every file
