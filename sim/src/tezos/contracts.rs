@@ -20,9 +20,6 @@ use super::{accounts::Account, derive, n, z};
 /// The number of the one big map.
 pub const BIG_MAP: i64 = 4;
 
-/// The big map's holders: the first accounts.
-const HOLDERS: usize = 5;
-
 /// A contract.
 #[derive(Clone, Debug)]
 pub struct Contract {
@@ -102,9 +99,9 @@ pub(super) fn all(seed: u64, accounts: &[Account]) -> Vec<Contract> {
     ]
 }
 
-/// The big map's entries.
-pub(super) fn entries(accounts: &[Account]) -> Vec<Entry> {
-    let holders = accounts.iter().take(HOLDERS).zip(1..);
+/// The big map's entries: those of the first accounts.
+pub(super) fn entries(accounts: &[Account], holders: usize) -> Vec<Entry> {
+    let holders = accounts.iter().take(holders).zip(1..);
     holders
         .map(|(account, number)| Entry {
             holder: account.id,
@@ -131,7 +128,7 @@ pub fn value_key(holder: &ContractId) -> String {
 }
 
 /// What the context holds of the big map.
-pub(super) fn big_map(accounts: &[Account]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn big_map(entries: &[Entry]) -> Vec<(String, Vec<u8>)> {
     let at = format!("big_maps/index/{BIG_MAP}");
     let mut pairs = vec![
         ("big_maps/next".to_owned(), z(BIG_MAP + 1)),
@@ -142,7 +139,7 @@ pub(super) fn big_map(accounts: &[Account]) -> Vec<(String, Vec<u8>)> {
         (format!("{at}/value_type"), expression(r#"{"prim":"nat"}"#)),
         (format!("{at}/total_bytes"), z(500)),
     ];
-    for entry in entries(accounts) {
+    for entry in entries {
         let value = expression(&format!(r#"{{"int":"{}"}}"#, entry.value));
         let key = value_key(&entry.holder);
         let length = key.replace("/data", "/len");

@@ -32,6 +32,8 @@ pub struct Network {
 struct Shared {
     world: watch::Sender<Arc<World>>,
     pending: Mutex<Vec<Bytes>>,
+    /// Blocks that are on the chain no more; nodes know them by hash.
+    orphans: Mutex<HashMap<BlockHash, Arc<Block>>>,
     nodes: AtomicU64,
     told: Mutex<HashMap<(Lie, Plot), Told>>,
     forged: Mutex<HashMap<(Lie, Plot, BlockHash), Tree>>,
@@ -50,6 +52,7 @@ impl Network {
         let shared = Shared {
             world: watch::Sender::new(Arc::new(world)),
             pending: Mutex::default(),
+            orphans: Mutex::default(),
             nodes: AtomicU64::new(0),
             told: Mutex::default(),
             forged: Mutex::default(),
@@ -108,6 +111,11 @@ impl Network {
 
     /// Replaces the chain: a reorganization, of whatever depth.
     pub fn set_world(&self, world: World) {
+        let old = self.world();
+        let left = old.blocks().iter().rev();
+        let left = left.take_while(|block| world.find(&block.hash).is_none());
+        let left = left.map(|block| (block.hash, block.clone()));
+        lock(&self.shared.orphans).extend(left);
         self.shared.world.send_replace(Arc::new(world));
     }
 
@@ -127,6 +135,11 @@ impl Network {
     /// Tells when the chain changes.
     pub fn watch(&self) -> watch::Receiver<Arc<World>> {
         self.shared.world.subscribe()
+    }
+
+    /// A block that was on the chain once.
+    pub(super) fn orphan(&self, hash: &BlockHash) -> Option<Arc<Block>> {
+        lock(&self.shared.orphans).get(hash).cloned()
     }
 
     /// A number that no other node of the network has.

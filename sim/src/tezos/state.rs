@@ -33,7 +33,7 @@ pub(super) fn first(plan: &Plan, level: i32) -> Tree {
     for contract in &plan.contracts {
         pairs.extend(contract.pairs());
     }
-    pairs.extend(contracts::big_map(&plan.accounts));
+    pairs.extend(contracts::big_map(&plan.holders));
     let (cycle, _) = plan.numbers.cycle(level);
     for cycle in (cycle - CYCLES_AROUND).max(0)..=cycle + CYCLES_AROUND {
         for (name, value) in rights(plan, cycle) {

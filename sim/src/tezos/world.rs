@@ -44,7 +44,7 @@ use super::{
     accounts::Account,
     bakers::{Baker, sampler},
     constants::Numbers,
-    contracts::{self, Contract},
+    contracts::{self, Contract, Entry},
     derive, state,
 };
 
@@ -59,6 +59,7 @@ pub(super) struct Plan {
     pub bakers: Vec<Baker>,
     pub accounts: Vec<Account>,
     pub contracts: Vec<Contract>,
+    pub holders: Vec<Entry>,
 }
 
 /// A chain: consecutive blocks, cheap to clone and to fork.
@@ -125,6 +126,7 @@ impl World {
                 .map(|number| Baker::new(seed, number))
                 .collect(),
             contracts: contracts::all(seed, &accounts),
+            holders: contracts::entries(&accounts, settings.holders),
             accounts,
         });
         let mut world = Self {
@@ -259,6 +261,11 @@ impl World {
     /// All contracts.
     pub fn contracts(&self) -> &[Contract] {
         &self.plan.contracts
+    }
+
+    /// What the big map holds in the first block.
+    pub fn holders(&self) -> &[Entry] {
+        &self.plan.holders
     }
 
     /// The contract `counter`, `ledger` or `registry`.

@@ -9,8 +9,8 @@ use super::{
     Lie, blocks, heads, posts, reply::Reply, request::Asked, server::Shared, state, view::View,
 };
 
-/// The name of the network that nodes give.
-const NETWORK: &str = "TEZOS_HELIOSTAT_SIMULATION";
+/// The name of a sandbox's network: clients take it for one by this.
+const NETWORK: &str = "SANDBOXED_TEZOS";
 
 /// Answers a request.
 pub(super) fn route(shared: &Arc<Shared>, asked: &Asked) -> Reply {

@@ -78,6 +78,8 @@ impl Shared {
 
     pub fn set_lie(&self, lie: Option<(Lie, Plot)>) {
         self.ways.send_modify(|ways| ways.lie = lie);
+        // What it takes to bake another chain is not for the first to ask.
+        let _ = self.view();
     }
 
     pub fn lie(&self) -> Option<(Lie, Plot)> {

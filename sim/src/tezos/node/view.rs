@@ -77,9 +77,10 @@ impl View {
                 Ok(level) => self.at(level)?,
                 Err(_) => {
                     let hash: BlockHash = other.parse().ok()?;
-                    let found = self.world.find(&hash)?;
-                    let is_known = found.level <= self.head().level;
-                    is_known.then(|| found.clone())?
+                    match self.world.find(&hash) {
+                        Some(found) => (found.level <= self.head().level).then(|| found.clone())?,
+                        None => self.network.orphan(&hash)?,
+                    }
                 }
             },
         };

@@ -22,6 +22,9 @@ const BEGINS: i64 = 1_767_225_600;
 pub struct Settings {
     /// Accounts that are not bakers; more than 256 make a directory of inodes.
     pub accounts: usize,
+    /// How many of them the big map has an entry of; more than 256 make a
+    /// directory of inodes.
+    pub holders: usize,
     /// Bakers.
     pub bakers: usize,
     /// Blocks to begin with.
@@ -40,6 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             accounts: 400,
+            holders: 5,
             bakers: 12,
             blocks: 8,
             // The eleventh cycle, just begun.
