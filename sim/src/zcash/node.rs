@@ -10,14 +10,12 @@
 //! | `access` | [`Access`]: who may call |
 //! | `addresses` | transparent addresses and their index |
 //! | `blocks` | getblock, getblockheader, pool values |
-//! | `body` | reply bodies that follow a script |
 //! | `faults` | [`Misbehaviour`] and [`Filter`]: what goes wrong, and for whom |
 //! | `frame` | the JSON-RPC frame |
 //! | `layout` | where things stand in a transaction |
 //! | `methods` | the methods |
 //! | `profile` | [`Profile`]: what the node says of itself |
-//! | `server` | the listener, its connections, one request |
-//! | `socket` | a connection that can be reset |
+//! | `server` | one request, from the connection to its reply |
 //! | `state` | chain, mempool, and what is computed from them |
 //! | `transactions` | getrawtransaction, getrawmempool, sendrawtransaction |
 //! | `trees` | z_gettreestate, z_getsubtreesbyindex |
@@ -25,14 +23,12 @@
 mod access;
 mod addresses;
 mod blocks;
-mod body;
 mod faults;
 mod frame;
 mod layout;
 mod methods;
 mod profile;
 mod server;
-mod socket;
 mod state;
 mod transactions;
 mod trees;
@@ -54,6 +50,7 @@ pub use profile::{Profile, Upgrade};
 
 use self::state::{State, reversed};
 use super::chain::{Block, Chain};
+use crate::wire;
 
 /// The byte range of every transaction of a serialized block; `None` where the
 /// block cannot be taken apart.
@@ -85,7 +82,9 @@ impl Node {
         let address = listener.local_addr()?;
         let shared = server::Shared::new(address, State::of(chain), profile);
         let shared = Arc::new(shared);
-        let task = tokio::spawn(server::run(shared.clone(), listener));
+        let answering = shared.clone();
+        let answer = move |request, reset| server::respond(answering.clone(), request, reset);
+        let task = tokio::spawn(wire::run(shared.switch.clone(), listener, answer));
         let handle = Handle { shared };
         Ok(Self { handle, task })
     }
@@ -119,12 +118,12 @@ pub struct Handle {
 impl Handle {
     /// Where the node listens.
     pub fn address(&self) -> SocketAddr {
-        self.shared.address
+        self.shared.switch.address
     }
 
     /// The same as a URL without credentials.
     pub fn url(&self) -> String {
-        format!("http://{}", self.shared.address)
+        format!("http://{}", self.shared.switch.address)
     }
 
     /// Replaces the best chain: a reorg of whatever depth. Blocks of the old
@@ -198,14 +197,14 @@ impl Handle {
 
     /// Closes the listener and every connection; the data stays.
     pub async fn stop(&self) {
-        self.shared.go_down(None);
-        self.shared.until(false).await;
+        self.shared.switch.go_down(None);
+        self.shared.switch.until(false).await;
     }
 
     /// Listens again, on the same port.
     pub async fn resume(&self) {
-        self.shared.go_up();
-        self.shared.until(true).await;
+        self.shared.switch.go_up();
+        self.shared.switch.until(true).await;
     }
 
     /// Goes away for a while and comes back on the same port.

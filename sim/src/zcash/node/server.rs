@@ -1,11 +1,11 @@
-//! The HTTP side of the node: the listener, its connections, one request.
+//! The HTTP side of the node: one request, from the connection to its reply.
 
 use std::{
     io,
     net::SocketAddr,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -13,47 +13,29 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use serde_json::json;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinSet,
-};
 
 use super::{
     access::{Access, Refusal},
-    body::{Script, Step},
     faults::{Faults, Misbehaviour, Plan},
     frame::{Call, frame},
     methods::{Answer, Failure, METHODS, View, parse_hash},
     profile::Profile,
-    socket::Socket,
     state::State,
     transactions,
 };
+use crate::wire::{Reset, Script, Step, Switch};
 
 /// zebrad's own cap on a request.
 const MAX_REQUEST_BYTES: usize = 50 << 20;
-/// How often the node tries to get its port back after a restart, and how
-/// long it waits in between.
-const REBIND_TRIES: usize = 200;
-const REBIND_PAUSE: Duration = Duration::from_millis(10);
 /// The pause before a reply breaks off, so that its first part leaves the
 /// buffers.
 const BREAK_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether the node is meant to listen, and when it comes back by itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wanted {
-    up: bool,
-    back_after: Option<Duration>,
-}
-
 /// What the listener, the connections and the handles share.
 pub(super) struct Shared {
-    pub address: SocketAddr,
+    pub switch: Arc<Switch>,
     pub profile: Profile,
     pub state: RwLock<State>,
     pub faults: Faults,
@@ -61,46 +43,19 @@ pub(super) struct Shared {
     pub syncing: RwLock<Option<(u64, f64)>>,
     /// One counter a method, and one for all others.
     counts: [AtomicU64; METHODS.len() + 1],
-    wanted: watch::Sender<Wanted>,
-    listening: watch::Sender<bool>,
 }
 
 impl Shared {
     pub fn new(address: SocketAddr, state: State, profile: Profile) -> Self {
-        let up = Wanted {
-            up: true,
-            back_after: None,
-        };
         Self {
-            address,
+            switch: Arc::new(Switch::new(address)),
             profile,
             state: RwLock::new(state),
             faults: Faults::default(),
             access: RwLock::default(),
             syncing: RwLock::default(),
             counts: Default::default(),
-            wanted: watch::Sender::new(up),
-            listening: watch::Sender::new(true),
         }
-    }
-
-    /// Closes the listener and every connection.
-    pub fn go_down(&self, back_after: Option<Duration>) {
-        let up = false;
-        self.wanted.send_replace(Wanted { up, back_after });
-    }
-
-    /// Listens again.
-    pub fn go_up(&self) {
-        let (up, back_after) = (true, None);
-        self.wanted.send_replace(Wanted { up, back_after });
-    }
-
-    /// Waits until the node listens, or does not.
-    pub async fn until(&self, listening: bool) {
-        let mut state = self.listening.subscribe();
-        // Fails only when the sender is gone, and `self` holds it.
-        let _ = state.wait_for(|now| *now == listening).await;
     }
 
     /// How often a method was asked for; `None` for all of them together.
@@ -125,81 +80,11 @@ fn slot(method: &str) -> usize {
     known.unwrap_or(METHODS.len())
 }
 
-/// Listens until the task is aborted.
-pub(super) async fn run(shared: Arc<Shared>, mut listener: TcpListener) {
-    let mut wanted = shared.wanted.subscribe();
-    loop {
-        serve_while_up(&shared, listener, &mut wanted).await;
-        shared.listening.send_replace(false);
-        let now = *wanted.borrow_and_update();
-        if let Some(pause) = now.back_after {
-            tokio::time::sleep(pause).await;
-            shared.go_up();
-        }
-        if wanted.wait_for(|wanted| wanted.up).await.is_err() {
-            return;
-        }
-        match rebind(shared.address).await {
-            Some(again) => listener = again,
-            None => return tracing::error!("the simulated node lost its port"),
-        }
-        shared.listening.send_replace(true);
-    }
-}
-
-async fn rebind(address: SocketAddr) -> Option<TcpListener> {
-    for _ in 0..REBIND_TRIES {
-        if let Ok(listener) = TcpListener::bind(address).await {
-            return Some(listener);
-        }
-        tokio::time::sleep(REBIND_PAUSE).await;
-    }
-    None
-}
-
-async fn serve_while_up(
-    shared: &Arc<Shared>,
-    listener: TcpListener,
-    wanted: &mut watch::Receiver<Wanted>,
-) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                connections.spawn(connection(shared.clone(), stream));
-            },
-            Some(_) = connections.join_next() => (),
-            _ = wanted.wait_for(|wanted| !wanted.up) => break,
-        }
-    }
-    drop(listener);
-    connections.shutdown().await;
-}
-
-async fn connection(shared: Arc<Shared>, stream: TcpStream) {
-    // Without it the second half of a reply waits for the client's delayed
-    // acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let reset = Arc::new(AtomicBool::new(false));
-    let socket = Socket {
-        stream,
-        reset: reset.clone(),
-    };
-    let service = service_fn(move |request| {
-        let (shared, reset) = (shared.clone(), reset.clone());
-        async move { respond(shared, request, &reset).await }
-    });
-    // An error here is the client going away, or a connection broken on
-    // purpose.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(socket), service)
-        .await;
-}
-
-async fn respond(
+/// Answers one request.
+pub(super) async fn respond(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-    reset: &AtomicBool,
+    reset: Reset,
 ) -> Result<Response<Script>, io::Error> {
     if let Some(refusal) = shared.refuses(request.headers()) {
         return match refusal {
@@ -222,8 +107,7 @@ async fn respond(
     let plan = shared.faults.plan(&call.method, || shared.height_of(&call));
     delay(&plan).await;
     if plan.has(|what| matches!(what, Misbehaviour::Reset)) {
-        reset.store(true, Ordering::Relaxed);
-        return Err(io::Error::from(io::ErrorKind::ConnectionReset));
+        return Err(reset.now());
     }
     let reply = frame(&call, shared.answer(&call, &plan));
     Ok(deliver(&shared, &plan, reply))
@@ -271,7 +155,7 @@ fn deliver(shared: &Arc<Shared>, plan: &Plan, reply: Bytes) -> Response<Script> 
         }
         Some(Misbehaviour::RestartMidAnswer { down }) => {
             announced = Some(length);
-            let restart = Step::Restart(shared.clone(), *down);
+            let restart = Step::Restart(shared.switch.clone(), *down);
             Script::of([Step::Send(half), Step::Pause(BREAK_PAUSE), restart])
         }
         Some(Misbehaviour::Huge(bytes)) => Script::of([
