@@ -215,7 +215,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             crate::run::until_stopped(config, &notes)
         }
         Command::Tezos(command) => crate::tezos::once::run(command),
-        Command::Run { config } => crate::run::until_stopped(Config::load(&config)?, &[]),
+        Command::Run { config } => crate::run::file(config),
         Command::Check { target, json } => crate::check::run(target.config(true)?, json),
         Command::Status { observe, json } => crate::status::run(&observe, json),
         Command::Top { observe } => crate::top::run(&observe),

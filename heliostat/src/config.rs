@@ -4,6 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`settings`] | every setting with its meaning and default, once |
+//! | [`change`] | what a running process makes of a changed file |
 //! | [`keys`] | rejects unknown keys, naming the nearest known one |
 //! | [`effective`] | every setting with its value and where it comes from |
 //! | [`document`] | `docs/configuration.md` and `heliostat.example.toml`, made from the settings |
@@ -11,6 +12,7 @@
 //! | [`tezos`] | `[chain.NAME]` with `ledger = "tezos"` |
 //! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
 
+pub mod change;
 pub mod document;
 pub mod door;
 pub mod effective;

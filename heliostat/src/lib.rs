@@ -23,6 +23,8 @@
 //! | [`zcash`] | one Zcash chain: store, replica, upstreams, follower, API |
 //! | [`tezos`] | one Tezos chain: light core, API; its one-shot verbs |
 //! | [`run`] | the quick starts and `run`: a node until a signal |
+//! | [`reload`] | SIGHUP: what is taken over without a restart |
+//! | [`doors`] | the listening sockets of a process |
 //! | [`progress`] | the initial sync, drawn on a terminal or logged |
 //! | [`check`], [`status`], [`verify`] | the commands of these names |
 //! | [`evidence`] | proofs of lies, checked again |
@@ -35,9 +37,11 @@ pub mod cli;
 pub mod config;
 pub mod defaults;
 pub mod demo;
+pub mod doors;
 pub mod evidence;
 pub mod node;
 pub mod progress;
+pub mod reload;
 pub mod run;
 pub mod status;
 pub mod tezos;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::exit::Failure,
     config::{ChainConfig, Config, door},
+    doors::Doors,
     tezos, zcash,
 };
 
@@ -87,6 +88,8 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
     // a store.
     let observed = door::observed(&options, &config.observe);
     let observe = bind(&config.observe.listen, "observe.listen", observed).await?;
+    let mut known = Doors::default();
+    known.add("observe", &observe);
     let mut doors = Vec::new();
     for (name, chain) in &config.chain {
         let setting = format!("chain.{name}.listen");
@@ -94,7 +97,9 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
             ledger: name.clone(),
             ..options.clone()
         };
-        doors.push(bind(chain.listen(), &setting, options).await?);
+        let door = bind(chain.listen(), &setting, options).await?;
+        known.add(name, &door);
+        doors.push(door);
     }
     let grpc = doors.first().map(Door::local_addr);
     let grpc = grpc.expect("a validated configuration has a chain");
@@ -108,11 +113,13 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
     }
     let subject = Arc::new(Chains {
         chains: chains.clone(),
+        doors: known,
         since: Instant::now(),
     });
-    let router = heliostat_observe::router(Arc::clone(&subject) as Arc<dyn Subject>, metrics);
     let observe_addr = observe.local_addr();
     let stop_observe = CancellationToken::new();
+    let watched = Arc::clone(&subject) as Arc<dyn Subject>;
+    let router = heliostat_observe::router_until(watched, metrics, stop_observe.clone());
     let observing = tokio::spawn(observe.serve(router, stop_observe.clone()));
     Ok(RunningNode {
         chains,
@@ -155,6 +162,16 @@ impl RunningNode {
     /// Where metrics, health and status are served.
     pub fn observe_addr(&self) -> SocketAddr {
         self.observe
+    }
+
+    /// The listening sockets.
+    pub fn doors(&self) -> Doors {
+        self.subject.doors.clone()
+    }
+
+    /// What whoever observes this node asks.
+    pub fn subject(&self) -> Arc<dyn Subject> {
+        Arc::clone(&self.subject) as Arc<dyn Subject>
     }
 
     /// What `/status` answers.
@@ -214,6 +231,7 @@ impl Drop for RunningNode {
 /// The chains, for whoever observes them.
 struct Chains {
     chains: Vec<Arc<dyn Running>>,
+    doors: Doors,
     since: Instant,
 }
 
@@ -225,7 +243,10 @@ impl Subject for Chains {
                 chains.insert(chain.name().to_owned(), chain.status().await);
             }
             let uptime = self.since.elapsed().as_secs();
-            Status::of(env!("CARGO_PKG_VERSION"), uptime, chains)
+            Status {
+                doors: self.doors.status(),
+                ..Status::of(env!("CARGO_PKG_VERSION"), uptime, chains)
+            }
         }
         .boxed()
     }

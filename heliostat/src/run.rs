@@ -3,29 +3,49 @@
 use std::{
     fs::OpenOptions,
     io::{self, IsTerminal, Write},
+    path::PathBuf,
+    pin::pin,
     process,
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
-use heliostat_observe::logs;
+use heliostat_observe::{
+    logs::{self, Control},
+    systemd::Notify,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     cli::exit::Failure,
     config::{Config, ConfigError, ObserveConfig},
     node,
     progress::Display,
+    reload::Reload,
 };
 
 /// Runs `config` until SIGTERM or SIGINT, then stops in an orderly way. A
-/// second signal ends the process at once; the store survives that too.
+/// second signal ends the process at once; the store survives that too. SIGHUP
+/// reads certificates and lists again.
 ///
 /// # Errors
 /// It cannot start, or a chain cannot go on.
 pub fn until_stopped(config: Config, notes: &[String]) -> Result<(), Failure> {
+    until(config, None, notes)
+}
+
+/// The same with the configuration of `file`, which SIGHUP reads again.
+///
+/// # Errors
+/// The file makes no sense, or see [`until_stopped`].
+pub fn file(file: PathBuf) -> Result<(), Failure> {
+    until(Config::load(&file)?, Some(file), &[])
+}
+
+fn until(config: Config, file: Option<PathBuf>, notes: &[String]) -> Result<(), Failure> {
     let on_terminal = io::stderr().is_terminal() && config.observe.log_file.is_none();
     let display = Display::new(on_terminal);
-    start_logs(&config.observe, &display)?;
+    let logs = start_logs(&config.observe, &display)?;
     for note in notes {
         tracing::warn!("{note}");
     }
@@ -33,22 +53,36 @@ pub fn until_stopped(config: Config, notes: &[String]) -> Result<(), Failure> {
         // Installed before anything starts: a signal during the start must
         // not kill a process that is opening its store.
         let mut signals = Signals::install()?;
+        let mut hang_up = install(SignalKind::hangup())?;
+        let running = config.clone();
         let mut node = tokio::select! {
             node = node::start(config) => node?,
             () = signals.next() => return Ok(()),
         };
+        let manager = ServiceManager::begin(&node);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             grpc = %node.grpc_addr(),
             observe = %node.observe_addr(),
             "started"
         );
-        let progress = node.progress();
-        let failure = tokio::select! {
-            failure = node.failed() => Some(failure),
-            () = signals.next() => None,
-            () = display.follow(progress) => None,
+        let mut reload = Reload {
+            file,
+            running,
+            logs,
+            doors: node.doors(),
         };
+        let progress = node.progress();
+        let mut shown = pin!(display.follow(progress));
+        let failure = loop {
+            tokio::select! {
+                failure = node.failed() => break Some(failure),
+                () = signals.next() => break None,
+                () = shown.as_mut() => break None,
+                _ = hang_up.recv() => manager.while_reloading(reload.now()).await,
+            }
+        };
+        manager.stopping();
         display.clear();
         tracing::info!("stopping; a second signal ends the process at once");
         let stopped = tokio::select! {
@@ -57,6 +91,41 @@ pub fn until_stopped(config: Config, notes: &[String]) -> Result<(), Failure> {
         };
         failure.map_or(stopped, Err)
     })
+}
+
+/// The service manager, where there is one that wants to be told.
+struct ServiceManager(Option<(Arc<Notify>, AbortOnDropHandle<()>)>);
+
+impl ServiceManager {
+    /// Tells it that everything is up, and from now on what is going on.
+    fn begin(node: &node::RunningNode) -> Self {
+        let notify = Notify::from_env().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the service manager cannot be told anything");
+            None
+        });
+        Self(notify.map(|notify| {
+            let notify = Arc::new(notify);
+            notify.ready();
+            let telling = Arc::clone(&notify).run(node.subject(), CancellationToken::new());
+            (notify, AbortOnDropHandle::new(tokio::spawn(telling)))
+        }))
+    }
+
+    async fn while_reloading(&self, reload: impl Future<Output = ()>) {
+        if let Some((notify, _)) = &self.0 {
+            notify.reloading();
+        }
+        reload.await;
+        if let Some((notify, _)) = &self.0 {
+            notify.ready();
+        }
+    }
+
+    fn stopping(&self) {
+        if let Some((notify, _)) = &self.0 {
+            notify.stopping();
+        }
+    }
 }
 
 /// A runtime for a command.
@@ -78,10 +147,6 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn install() -> Result<Self, Failure> {
-        let install = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))
-        };
         Ok(Self {
             terminate: install(SignalKind::terminate())?,
             interrupt: install(SignalKind::interrupt())?,
@@ -96,14 +161,18 @@ impl Signals {
     }
 }
 
+fn install(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))
+}
+
 /// Starts logging as configured.
-fn start_logs(config: &ObserveConfig, display: &Display) -> Result<(), Failure> {
+fn start_logs(config: &ObserveConfig, display: &Display) -> Result<Control, Failure> {
     let (level, format) = (config.log_level, config.log_format);
     let Some(path) = &config.log_file else {
         let display = display.clone();
         let colour = io::stderr().is_terminal();
-        logs::start(level, format, colour, move || Beside(display.clone()), None);
-        return Ok(());
+        let writer = move || Beside(display.clone());
+        return Ok(logs::start(level, format, colour, writer, None));
     };
     let file = OpenOptions::new().create(true).append(true).open(path);
     let file = file.map_err(|error| {
@@ -113,8 +182,7 @@ fn start_logs(config: &ObserveConfig, display: &Display) -> Result<(), Failure> 
         );
         ConfigError::value("observe.log-file", words)
     })?;
-    logs::start(level, format, false, Mutex::new(file), None);
-    Ok(())
+    Ok(logs::start(level, format, false, Mutex::new(file), None))
 }
 
 /// Standard error, beside whatever the display draws there.

@@ -18,6 +18,7 @@ use tracing_subscriber::{
     filter::Targets,
     fmt::MakeWriter,
     layer::{Context, SubscriberExt},
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -114,17 +115,44 @@ pub enum Format {
 /// Something else that sees every event and span.
 pub type Extra = Box<dyn Layer<Registry> + Send + Sync>;
 
+/// Changes how much is logged while the process runs.
+pub struct Control(Box<dyn Fn(Level) + Send + Sync>);
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Control")
+    }
+}
+
+impl Control {
+    /// From now on this much is logged.
+    pub fn set_level(&self, level: Level) {
+        (self.0)(level);
+    }
+}
+
+/// Which events a level shows.
+fn targets(level: Level) -> Targets {
+    let others = level.filter().min(LevelFilter::WARN);
+    Targets::new()
+        .with_default(others)
+        .with_target("heliostat", level.filter())
+}
+
 /// Starts logging to `writer` for the rest of the process, with `extra`
 /// listening beside it; does nothing when something else in the process logs
 /// already.
-pub fn start<W>(level: Level, format: Format, colour: bool, writer: W, extra: Option<Extra>)
+pub fn start<W>(
+    level: Level,
+    format: Format,
+    colour: bool,
+    writer: W,
+    extra: Option<Extra>,
+) -> Control
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let others = level.filter().min(LevelFilter::WARN);
-    let targets = Targets::new()
-        .with_default(others)
-        .with_target("heliostat", level.filter());
+    let (targets, shown) = reload::Layer::new(targets(level));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = match format {
         Format::Text => layer.with_ansi(colour).with_target(false).boxed(),
@@ -135,6 +163,10 @@ where
         .with(layer.with_filter(targets))
         .with(Counting.with_filter(LevelFilter::WARN))
         .try_init();
+    Control(Box::new(move |level| {
+        // It fails only when the subscriber is gone, and with it every log.
+        let _ = shown.reload(self::targets(level));
+    }))
 }
 
 /// The metric that counts log events.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -32,15 +33,27 @@ impl Process {
     /// The same, with more in its environment.
     pub fn start_in(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let addresses = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
+        command
             .arg("zcash")
             .args(args)
             .args(addresses)
             .args(["--log-format", "json"])
-            .envs(environment.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .envs(environment.iter().copied());
+        Self::of(command)
+    }
+
+    /// `heliostat run` with a file, which has to ask for JSON logs and for
+    /// ports that the system chooses.
+    pub fn run(file: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
+        command.arg("run").arg("--config").arg(file);
+        Self::of(command)
+    }
+
+    /// Starts a command and reads its addresses from the log.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut early = String::new();
         let started = lines.by_ref().map_while(Result::ok).find_map(|line| {

@@ -1,0 +1,32 @@
+//! The door of a real process: who is let in, who is told why not, and what a
+//! signal changes.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `rig` | a process with a door, its certificates and its clients |
+//! | `issuer` | whoever vouches for tokens |
+//! | `certificates` | TLS, client certificates, lists of identities |
+//! | `tokens` | bearer tokens and their scopes |
+//! | `access` | networks, rates, plaintext |
+//! | `reload` | SIGHUP |
+//! | `minimum` | answers below the wanted grade |
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[path = "door/access.rs"]
+mod access;
+#[path = "door/certificates.rs"]
+mod certificates;
+#[path = "door/issuer.rs"]
+mod issuer;
+#[path = "door/minimum.rs"]
+mod minimum;
+#[path = "door/reload.rs"]
+mod reload;
+#[path = "door/rig.rs"]
+mod rig;
+#[path = "process/running.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod running;
+#[path = "door/tokens.rs"]
+mod tokens;
