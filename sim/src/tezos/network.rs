@@ -31,6 +31,8 @@ pub struct Network {
 
 struct Shared {
     world: watch::Sender<Arc<World>>,
+    /// Held while the chain is changed, so that no block is lost.
+    changing: Mutex<()>,
     pending: Mutex<Vec<Bytes>>,
     /// Blocks that are on the chain no more; nodes know them by hash.
     orphans: Mutex<HashMap<BlockHash, Arc<Block>>>,
@@ -51,6 +53,7 @@ impl Network {
     pub fn new(world: World) -> Self {
         let shared = Shared {
             world: watch::Sender::new(Arc::new(world)),
+            changing: Mutex::default(),
             pending: Mutex::default(),
             orphans: Mutex::default(),
             nodes: AtomicU64::new(0),
@@ -85,10 +88,11 @@ impl Network {
     ///
     /// As [`World::bake`].
     pub fn bake_as(&self, mut recipe: Recipe) -> Arc<Block> {
+        let _alone = lock(&self.shared.changing);
         recipe.injected.append(&mut lock(&self.shared.pending));
         let mut world = World::clone(&self.world());
         let block = world.bake_as(recipe);
-        self.set_world(world);
+        self.replace(world);
         block
     }
 
@@ -111,6 +115,11 @@ impl Network {
 
     /// Replaces the chain: a reorganization, of whatever depth.
     pub fn set_world(&self, world: World) {
+        let _alone = lock(&self.shared.changing);
+        self.replace(world);
+    }
+
+    fn replace(&self, world: World) {
         let old = self.world();
         let left = old.blocks().iter().rev();
         let left = left.take_while(|block| world.find(&block.hash).is_none());

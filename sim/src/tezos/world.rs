@@ -1,4 +1,4 @@
-//! The chain: baked block by block, forked, and forged.
+//! The chain: baked block by block, and forked.
 //!
 //! What is true of it: headers hash to their blocks, link, carry their
 //! proof-of-work stamp and their baker's signature; each names the commit of
@@ -16,7 +16,7 @@
 //! | `bake` | the next block: state, operations, header |
 //! | `block` | [`Block`]; the genesis block |
 //! | `change` | [`Change`]; where values stand in a state |
-//! | `forge` | forks, and chains that are not true |
+//! | `forge` | forks, and other states below the same headers |
 //! | `settings` | [`Settings`]: what a chain is made from |
 
 mod bake;
