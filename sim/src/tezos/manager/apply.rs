@@ -2,8 +2,8 @@
 //!
 //! Balances, counters, keys and delegates follow the protocol. Of contracts
 //! only `counter` has a body here; the others take what they are sent and
-//! leave their storage as it is. Nothing is burned for storage, and fees go to
-//! nobody.
+//! leave their storage as it is. Nothing is burned for storage, fees go to
+//! nobody, and the proof that a BLS key is revealed with is not looked at.
 
 use heliostat_tezos_context::{Key, Lookup, Tree};
 use heliostat_tezos_protocol::{

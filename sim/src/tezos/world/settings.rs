@@ -33,7 +33,8 @@ pub struct Settings {
     pub first_level: i32,
     /// Time of the first block, in seconds since 1970.
     pub begins: i64,
-    /// The protocol of all blocks.
+    /// The protocol of all blocks. Another hash than that of 025 stands for a
+    /// protocol that readers do not know: the records stay those of 025.
     pub protocol: ProtocolHash,
     /// The constants that the chain depends on.
     pub numbers: Numbers,
