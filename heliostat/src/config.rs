@@ -157,6 +157,14 @@ pub enum ChainConfig {
 }
 
 impl ChainConfig {
+    /// The name of its ledger, as in the file.
+    pub fn ledger(&self) -> &'static str {
+        match self {
+            Self::Zcash(_) => "zcash",
+            Self::Tezos(_) => "tezos",
+        }
+    }
+
     /// Where its own API is served.
     pub fn listen(&self) -> &str {
         match self {

@@ -7,10 +7,12 @@
 //! | [`mainnet`] | recorded mainnet blocks with their real proof-of-work |
 //! | [`liar`] | a generated chain: the sync, a lie with its evidence, a reorg |
 //! | [`client`] | a wallet's view of the served chain |
+//! | [`tezos`] | the show of Tezos |
 
 mod client;
 mod liar;
 mod mainnet;
+mod tezos;
 
 use std::{
     io::{IsTerminal, Write, stderr},
@@ -36,7 +38,7 @@ const STEP_LIMIT: Duration = Duration::from_secs(50);
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Which ledger to show
-    #[arg(default_value = "zcash", value_parser = ["zcash"])]
+    #[arg(default_value = "zcash", value_parser = ["zcash", "tezos"])]
     pub ledger: String,
     /// Show everything once, then exit instead of serving on
     #[arg(long)]
@@ -44,12 +46,12 @@ pub struct DemoArgs {
     /// What the chain is generated from
     #[arg(long, default_value_t = SEED)]
     pub seed: u64,
-    /// How many blocks are generated
+    /// How many blocks are generated (zcash)
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=200_000))]
     pub blocks: u64,
-    /// Where the generated chain is served
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9067")]
-    pub listen: String,
+    /// Where the generated chain is served [default: 127.0.0.1:9067, or 8742 for tezos]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
     /// Where metrics, health and status are served
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9068")]
     pub observe: String,
@@ -70,12 +72,22 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
 /// The acts one after the other; without `--once` this ends only on failure.
 async fn show(args: &DemoArgs) -> Result<(), Failure> {
     let started = Instant::now();
+    let true_after = || {
+        let seconds = started.elapsed().as_secs_f64();
+        println!("\nAll of it was true, {seconds:.1} s after the start.");
+    };
+    if args.ledger == "tezos" {
+        let show = tezos::show(args).await?;
+        true_after();
+        if args.once {
+            return show.shutdown().await;
+        }
+        show.invite();
+        return std::future::pending().await;
+    }
     mainnet::show().await?;
     let show = liar::show(args).await?;
-    println!(
-        "\nAll of it was true, {:.1} s after the start.",
-        started.elapsed().as_secs_f64()
-    );
+    true_after();
     if args.once {
         return show.shutdown().await;
     }

@@ -65,7 +65,7 @@ async fn open(
 pub struct RunningNode {
     chains: Vec<Arc<dyn Running>>,
     subject: Arc<Chains>,
-    grpc: SocketAddr,
+    served: Vec<(&'static str, SocketAddr)>,
     observe: SocketAddr,
     stop: CancellationToken,
     stop_observe: CancellationToken,
@@ -101,8 +101,8 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
         known.add(name, &door);
         doors.push(door);
     }
-    let grpc = doors.first().map(Door::local_addr);
-    let grpc = grpc.expect("a validated configuration has a chain");
+    let ledgers = config.chain.values().map(ChainConfig::ledger);
+    let served = ledgers.zip(doors.iter().map(Door::local_addr)).collect();
 
     let mut tasks = JoinSet::new();
     let mut chains = Vec::new();
@@ -124,7 +124,7 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
     Ok(RunningNode {
         chains,
         subject,
-        grpc,
+        served,
         observe: observe_addr,
         stop,
         stop_observe,
@@ -154,9 +154,16 @@ async fn bind(
 }
 
 impl RunningNode {
-    /// Where the first chain's own API is served.
+    /// Where the API of the first chain is served, of whatever ledger.
     pub fn grpc_addr(&self) -> SocketAddr {
-        self.grpc
+        let first = self.served.first();
+        first.expect("a validated configuration has a chain").1
+    }
+
+    /// Where the API of the first chain of this ledger is served.
+    pub fn addr_of(&self, ledger: &str) -> Option<SocketAddr> {
+        let first = self.served.iter().find(|(of, _)| *of == ledger);
+        first.map(|(_, address)| *address)
     }
 
     /// Where metrics, health and status are served.

@@ -62,7 +62,8 @@ fn until(config: Config, file: Option<PathBuf>, notes: &[String]) -> Result<(), 
         let manager = ServiceManager::begin(&node);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            grpc = %node.grpc_addr(),
+            grpc = node.addr_of("zcash").map(tracing::field::display),
+            rpc = node.addr_of("tezos").map(tracing::field::display),
             observe = %node.observe_addr(),
             "started"
         );

@@ -22,7 +22,7 @@ use heliostat_door::{Connections, Door};
 use heliostat_node::{Findings, Progress, State, findings};
 use heliostat_observe::{ChainStatus, Metrics, Requests};
 use heliostat_store::{Options as StoreOptions, Store, Table};
-use heliostat_tezos::{Light, Status, api::methods};
+use heliostat_tezos::{HeadPolicy, Light, Status, api::methods, light::HeadStatus};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tower::Layer as _;
@@ -44,6 +44,7 @@ pub struct Chain {
     store: Arc<dyn Store>,
     store_address: String,
     light: Light,
+    head: HeadPolicy,
     requests: Requests,
     progress: watch::Sender<Progress>,
 }
@@ -67,6 +68,7 @@ impl Chain {
     ) -> Result<Arc<Self>, Failure> {
         let at = format!("chain.{name}");
         let settings = config.settings(&at)?;
+        let head = settings.head;
         if let Some(words) = config.sources(&at)?.duplicates() {
             tracing::warn!(chain = name, "{words}");
         }
@@ -93,6 +95,7 @@ impl Chain {
             store,
             store_address: without_credentials(&store_address),
             light,
+            head,
             requests: requests(metrics, name),
             progress: watch::Sender::new(waiting),
         }))
@@ -101,7 +104,12 @@ impl Chain {
     /// Keeps the progress true while the light core runs.
     async fn watch(&self) {
         loop {
-            let now = progress(&self.light.status(), self.config.max_head_age_seconds);
+            let status = self.light.status();
+            let now = progress(
+                &status,
+                self.served(&status),
+                self.config.max_head_age_seconds,
+            );
             self.progress.send_if_modified(|known| {
                 let news = *known != now;
                 if news && known.state != now.state {
@@ -130,11 +138,12 @@ fn requests(metrics: &Metrics, chain: &str) -> Requests {
 
 /// How far the chain is. Nothing is stored, so what is agreed on now is all
 /// there is.
-fn progress(status: &Status, max_age: u64) -> Progress {
+fn progress(status: &Status, head: Option<&HeadStatus>, max_age: u64) -> Progress {
     let levels = status.endpoints.iter().filter_map(|one| one.level);
     let target = levels.max().and_then(|level| u64::try_from(level).ok());
-    let local = status.head.as_ref().and_then(link);
-    let state = match (local, report::too_few(status)) {
+    let local = head.and_then(link);
+    let trouble = report::too_few(status).filter(|_| status.proven.is_none());
+    let state = match (local, trouble) {
         (_, Some(why)) => State::Waiting(why),
         (None, None) => State::Waiting("no block is agreed on yet".to_owned()),
         (Some(_), None) => State::Following,
@@ -150,7 +159,7 @@ fn progress(status: &Status, max_age: u64) -> Progress {
 }
 
 /// A head as a position. Its parent is not looked up: nobody asks for it here.
-fn link(head: &heliostat_tezos::light::HeadStatus) -> Option<Link> {
+fn link(head: &HeadStatus) -> Option<Link> {
     let hash: heliostat_tezos_verifier::BlockHash = head.hash.parse().ok()?;
     Some(Link {
         height: u64::try_from(head.level).ok()?,

@@ -6,7 +6,7 @@ use heliostat_observe::ChainStatus;
 use heliostat_sim::zcash::{Filter, Generator, GeneratorConfig, Handle, Misbehaviour, Node};
 
 use super::{DemoArgs, Stage, act, aside, client, fact, must, ticker};
-use crate::cli::exit::Failure;
+use crate::{cli::exit::Failure, config::settings};
 
 /// How many blocks the reorg takes back, and how many replace them.
 const REORG: (u64, u64) = (6, 9);
@@ -47,7 +47,8 @@ pub async fn show(args: &DemoArgs) -> Result<Show, Failure> {
         Misbehaviour::WrongMerkleRoot,
         Filter::method("getblock").at(lie_at..=lie_at),
     );
-    let stage = Stage::open("regtest", &args.listen, &args.observe, &cast.urls()).await?;
+    let listen = args.listen.as_deref().unwrap_or(settings::ZCASH_LISTEN);
+    let stage = Stage::open("regtest", listen, &args.observe, &cast.urls()).await?;
     sync(&stage, tip).await?;
     lie(&stage, &cast, lie_at).await?;
     wallet(&stage, &chain, tip).await?;

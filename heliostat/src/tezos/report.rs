@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use heliostat_node::{Disagreement, Finding, UpstreamState};
 use heliostat_observe::{self as observe, ChainStatus, Head};
 use heliostat_tezos::{
-    Status,
+    HeadPolicy, Status,
     light::{EndpointStatus, HeadStatus},
 };
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ impl Chain {
     pub(super) async fn report(&self) -> ChainStatus {
         let status = self.light.status();
         let progress = self.progress.borrow().clone();
-        let head = status.head.as_ref().map(head);
+        let head = self.served(&status).map(head);
         let store = self.store_status().await;
         let upstreams = self.light.upstreams();
         ChainStatus {
@@ -52,6 +52,16 @@ impl Chain {
                 .map(disagreement)
                 .collect(),
             store,
+        }
+    }
+
+    /// The block that `head` is, or as much of one as there is: what is proven
+    /// is served even where nodes do not agree.
+    pub(super) fn served<'a>(&self, status: &'a Status) -> Option<&'a HeadStatus> {
+        let (newest, proven) = (status.head.as_ref(), status.proven.as_ref());
+        match self.head {
+            HeadPolicy::Newest => newest.or(proven),
+            HeadPolicy::Proven => proven.or(newest),
         }
     }
 
@@ -89,7 +99,9 @@ impl Chain {
             )),
             Some(_) => {}
         }
-        why.extend(too_few(status));
+        if status.proven.is_none() {
+            why.extend(too_few(status));
+        }
         if let Some(error) = &store.error {
             why.push(format!("the store: {error}"));
         }
