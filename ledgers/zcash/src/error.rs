@@ -44,6 +44,9 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// The certificates or tokens for a node cannot be used.
+    #[error(transparent)]
+    Access(#[from] heliostat_node::AccessError),
     /// The HTTP client cannot be set up.
     #[error("cannot set up the connection to the node: {why}")]
     Client {

@@ -29,6 +29,8 @@ use std::{
 
 use bytes::Bytes;
 use heliostat_core::{Fault, Id};
+use heliostat_node::Access;
+use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -119,6 +121,7 @@ struct Inner {
     address: String,
     transport: Transport,
     login: Login,
+    access: Access,
     limits: Limits,
     slots: Semaphore,
     /// For raw replies that are large.
@@ -142,13 +145,32 @@ impl Rpc {
     ///
     /// The address is not an `http` or `https` URL.
     pub fn new(url: &str, auth: Auth, limits: Limits) -> Result<Self, Error> {
+        Self::secured(url, auth, limits, Access::open_to_all())
+    }
+
+    /// The same for a node behind TLS that wants to see a certificate or a
+    /// bearer token, or whose own certificate comes from a pinned authority.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); or `access` does not go with the address or with
+    /// the other credentials.
+    pub fn secured(url: &str, auth: Auth, limits: Limits, access: Access) -> Result<Self, Error> {
         let (url, auth) = crate::credentials::split_url(url, auth)?;
+        access.check(&url)?;
+        if access.has_token() && auth != Auth::None {
+            return Err(Error::Settings {
+                why: "both a bearer token and a user name or cookie are set for one node",
+                hint: "a request carries one of them: remove the other",
+            });
+        }
         let port = url.port_or_known_default().unwrap_or_default();
         let host = url.host_str().unwrap_or_default();
         let inner = Inner {
             address: format!("{}://{host}:{port}", url.scheme()),
-            transport: Transport::new(url, &limits)?,
+            transport: Transport::new(url, &limits, &access)?,
             login: Login::new(auth),
+            access,
             slots: Semaphore::new(limits.in_flight.max(1)),
             large: Semaphore::new(defaults::LARGE_IN_FLIGHT),
             limits,
@@ -268,17 +290,17 @@ impl Rpc {
     /// kept connection turned out to be closed. A write whose connection broke
     /// is not sent again: the node may have taken it.
     async fn attempts(&self, method: &str, request: Bytes, cap: usize) -> Result<Reply, RpcError> {
+        let inner = &*self.inner;
         let Inner {
             transport,
-            login,
             limits,
             large,
             ..
-        } = &*self.inner;
+        } = inner;
         // Lists and address queries are rare, large, and answers to clients:
         // they wait for nothing.
         let large = (cap <= defaults::RAW_REPLY).then_some(large);
-        let used = login.header().await.map_err(RpcError::NotSent)?;
+        let used = inner.header().await.map_err(RpcError::NotSent)?;
         let first = transport.post(request.clone(), used.as_ref(), cap, limits.idle, large);
         let trouble = match first.await {
             Ok(reply) => return Ok(reply),
@@ -286,9 +308,9 @@ impl Rpc {
         };
         let write = method == "sendrawtransaction";
         let again = match &trouble {
-            Trouble::Refused(_) => login.renewed(used.as_ref()).await,
+            Trouble::Refused(_) => inner.renewed(used.as_ref()).await,
             Trouble::Closed(_) if write => None,
-            Trouble::Closed(_) => login.renewed(used.as_ref()).await.or(Some(used)),
+            Trouble::Closed(_) => inner.renewed(used.as_ref()).await.or(Some(used)),
             _ => None,
         };
         let Some(header) = again else {
@@ -311,7 +333,7 @@ impl Rpc {
                 let words = format!(
                     "{} refused our credentials (HTTP {status}); {}",
                     self.address(),
-                    self.inner.login.hint()
+                    self.inner.hint()
                 );
                 Fault::Unsupported(words)
             }
@@ -319,7 +341,7 @@ impl Rpc {
                 "it closed the connection without an answer to {method} ({why}); it may be \
                  restarting, and zebrad also does this to callers whose cookie it does not \
                  accept: {}",
-                self.inner.login.hint()
+                self.inner.hint()
             )),
             Trouble::Connect(why) => {
                 return RpcError::NotSent(self.unreachable(format!(
@@ -342,6 +364,29 @@ impl Rpc {
 
     fn unreachable(&self, words: String) -> Fault {
         Fault::Unreachable(format!("{}: {words}", self.address()))
+    }
+}
+
+impl Inner {
+    /// What to send to prove who we are.
+    async fn header(&self) -> Result<Option<HeaderValue>, Fault> {
+        match self.access.has_token() {
+            true => self.access.authorization().await,
+            false => self.login.header().await,
+        }
+    }
+
+    /// The same after `used` was refused; `None` when there is nothing newer.
+    async fn renewed(&self, used: Option<&HeaderValue>) -> Option<Option<HeaderValue>> {
+        match self.access.has_token() {
+            true => self.access.renewed(used).await.map(Some),
+            false => self.login.renewed(used).await,
+        }
+    }
+
+    /// What an operator can do when it is refused.
+    fn hint(&self) -> String {
+        self.access.hint().unwrap_or_else(|| self.login.hint())
     }
 }
 

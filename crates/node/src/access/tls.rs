@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme,
-    client::ResolvesClientCert,
+    client::{ResolvesClientCert, Resumption},
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     sign::CertifiedKey,
@@ -41,7 +41,12 @@ pub(super) fn config(options: &AccessOptions) -> Result<Option<ClientConfig>, Ac
         .map_err(|error| AccessError::Setting(format!("TLS cannot be set up: {error}")))?
         .with_root_certificates(roots);
     let mut config = match shown {
-        Some(shown) => builder.with_client_cert_resolver(Arc::new(shown)),
+        Some(shown) => {
+            let mut config = builder.with_client_cert_resolver(Arc::new(shown));
+            // A session taken up again would go on with the old certificate.
+            config.resumption = Resumption::disabled();
+            config
+        }
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use heliostat_node::Access;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -47,9 +48,10 @@ pub(super) enum Transport {
 
 impl Transport {
     /// `url` has no credentials in it.
-    pub fn new(url: reqwest::Url, limits: &Limits) -> Result<Self, Error> {
+    pub fn new(url: reqwest::Url, limits: &Limits, access: &Access) -> Result<Self, Error> {
         if url.scheme() == "https" {
-            let client = reqwest::Client::builder()
+            let client = access
+                .client(reqwest::Client::builder())
                 .connect_timeout(limits.connect)
                 .tcp_nodelay(true)
                 .pool_idle_timeout(defaults::POOL_IDLE)
