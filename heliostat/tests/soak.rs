@@ -1,0 +1,158 @@
+//! A node that lives among hostile upstreams and hostile clients for a while:
+//! no wrong answer, no growing memory, no task and no descriptor left over.
+//!
+//! The suite soaks for twenty seconds; `HELIOSTAT_SOAK_MINUTES=30` does so for
+//! half an hour (`just soak`).
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `cases`, `stage` | the simulated node's whole catalogue, and the chain it stands on |
+//! | `upstreams` | nodes that change their manners every two seconds, and reorgs |
+//! | `wallets` | clients that check every answer against the chain |
+//! | `attackers` | clients that mean no good |
+//! | `child` | the node, as a process of its own |
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[path = "soak/attackers.rs"]
+mod attackers;
+#[path = "hostile/cases.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod cases;
+#[path = "soak/child.rs"]
+mod child;
+#[path = "hostile/stage.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod stage;
+#[path = "soak/upstreams.rs"]
+mod upstreams;
+#[path = "soak/wallets.rs"]
+mod wallets;
+
+use std::time::{Duration, Instant};
+
+use child::{Node, Sample};
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
+use upstreams::Upstreams;
+use wallets::Tally;
+
+/// How long the suite soaks.
+const SHORT: Duration = Duration::from_secs(20);
+/// How long things may take to calm down once everybody has left: idle
+/// connections are closed after a minute.
+const CALM: Duration = Duration::from_secs(150);
+/// How long the long soak waits before it counts what an idle node has: the
+/// connections of the first sync are closed by then.
+const IDLE: Duration = Duration::from_secs(30);
+/// From here on memory may grow by a tenth.
+const SETTLED: Duration = Duration::from_secs(5 * 60);
+/// Over how long memory is averaged.
+const WINDOW: Duration = Duration::from_secs(60);
+/// What a young process may grow by in the short soak, in bytes: caches and
+/// allocator arenas fill.
+const YOUNG: u64 = 96 << 20;
+/// Connections to upstreams come and go, each with its tasks.
+const SLACK_TASKS: u64 = 12;
+const SLACK_DESCRIPTORS: u64 = 12;
+/// Good answers a second below which the wallets were not served.
+const LEAST_A_SECOND: u64 = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_seconds_among_enemies_leave_nothing_behind() {
+    if child::is_child().await {
+        return;
+    }
+    let (samples, tally) = soak("twenty_seconds_among_enemies_leave_nothing_behind", SHORT).await;
+    tally.must_be_right(SHORT.as_secs() * LEAST_A_SECOND);
+    let (first, most) = (samples[0].memory, samples.iter().map(|s| s.memory).max());
+    let grown = most.unwrap().saturating_sub(first);
+    assert!(grown < YOUNG, "{grown} bytes more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_hour_among_enemies_takes_no_more_memory() {
+    if child::is_child().await {
+        return;
+    }
+    let minutes = std::env::var("HELIOSTAT_SOAK_MINUTES").ok();
+    let Some(minutes) = minutes.and_then(|text| text.parse::<u64>().ok()) else {
+        eprintln!("skipped: HELIOSTAT_SOAK_MINUTES does not say for how long (30 is a good soak)");
+        return;
+    };
+    let time = Duration::from_secs(minutes * 60);
+    let (samples, tally) = soak("half_an_hour_among_enemies_takes_no_more_memory", time).await;
+    tally.must_be_right(time.as_secs() * LEAST_A_SECOND);
+    // Shorter ones are for trying out: they have no settled memory.
+    if time > SETTLED + WINDOW * 2 {
+        let settled = mean(&samples, SETTLED, SETTLED + WINDOW);
+        let last = mean(&samples, time - WINDOW, time);
+        eprintln!("memory: {settled} bytes after five minutes, {last} at the end");
+        assert!(last <= settled + settled / 10, "{settled} became {last}");
+    }
+}
+
+/// The mean memory between two moments.
+fn mean(samples: &[Sample], from: Duration, to: Duration) -> u64 {
+    let within = |sample: &&Sample| sample.at >= from && sample.at < to;
+    let memory: Vec<_> = samples.iter().filter(within).map(|s| s.memory).collect();
+    memory.iter().sum::<u64>() / memory.len().max(1) as u64
+}
+
+/// Soaks for `time`; the samples of each second, and what the wallets got.
+/// Tasks and descriptors have to be where they were when it ends.
+async fn soak(test: &str, time: Duration) -> (Vec<Sample>, Tally) {
+    let upstreams = Upstreams::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::start(test, &upstreams, folder.path()).await;
+    node.ready().await;
+    if time > SHORT {
+        sleep(IDLE).await;
+    }
+    let quiet = node.sample(Duration::ZERO);
+    eprintln!("before: {quiet:?}");
+    let tally = Tally::new(upstreams.known());
+    let mut samples = vec![quiet];
+    {
+        let _everybody = [
+            upstreams.misbehaving(),
+            AbortOnDropHandle::new(tokio::spawn(wallets::all(node.grpc(), tally.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(attackers::all(node.address()))),
+        ];
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            sleep(Duration::from_secs(1)).await;
+            node.must_live();
+            let sample = node.sample(begun.elapsed());
+            if samples.len().is_multiple_of(60) {
+                eprintln!("{sample:?} {tally:?}");
+            }
+            samples.push(sample);
+        }
+    }
+    upstreams.behave().await;
+    eprintln!("at the end: {:?} {tally:?}", samples.last());
+    let calm = calmed(&mut node, quiet).await;
+    eprintln!("after it: {calm:?}");
+    // And it still works.
+    wallets::once(node.grpc(), &tally).await;
+    node.end().await;
+    (samples, tally)
+}
+
+/// Waits until no more is left than there was.
+async fn calmed(node: &mut Node, before: Sample) -> Sample {
+    let begun = Instant::now();
+    loop {
+        let now = node.sample(Duration::ZERO);
+        let tasks = now.tasks <= before.tasks + SLACK_TASKS;
+        if tasks && now.descriptors <= before.descriptors + SLACK_DESCRIPTORS {
+            return now;
+        }
+        assert!(
+            begun.elapsed() < CALM,
+            "left over: {now:?}, before: {before:?}"
+        );
+        sleep(Duration::from_millis(250)).await;
+    }
+}
