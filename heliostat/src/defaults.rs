@@ -24,6 +24,10 @@ pub const PROGRESS_DRAW: Duration = Duration::from_millis(250);
 /// rotation.
 pub const READY_LAG: u64 = 2;
 
+/// How often health checks are brought in step with `/readyz`: sooner than a
+/// load balancer asks twice.
+pub const READY_LOOK: Duration = Duration::from_secs(1);
+
 /// How long a status waits for the store to tell its size.
 pub const STORE_ANSWER: Duration = Duration::from_secs(2);
 

@@ -19,7 +19,7 @@ use std::{net::SocketAddr, sync::Arc};
 use futures::future::BoxFuture;
 use heliostat_core::{Id, Link};
 use heliostat_door::{Connections, Door};
-use heliostat_node::{Findings, Progress, State, findings};
+use heliostat_node::{Asked, Findings, Progress, State, findings};
 use heliostat_observe::{ChainStatus, Metrics, Requests};
 use heliostat_store::{Options as StoreOptions, Store, Table};
 use heliostat_tezos::{HeadPolicy, Light, Status, api::methods, light::HeadStatus};
@@ -67,7 +67,8 @@ impl Chain {
         metrics: &Metrics,
     ) -> Result<Arc<Self>, Failure> {
         let at = format!("chain.{name}");
-        let settings = config.settings(&at)?;
+        let mut settings = config.settings(&at)?;
+        settings.limits.asked = Asked::new(metrics.upstream_asker(name));
         let head = settings.head;
         if let Some(words) = config.sources(&at)?.duplicates() {
             tracing::warn!(chain = name, "{words}");

@@ -30,7 +30,8 @@ use futures::future::BoxFuture;
 use heliostat_core::Change;
 use heliostat_door::{Connections, Door};
 use heliostat_node::{
-    Agreement, ChangeFeed, Findings, Follower, Notice, Progress, State, Upstreams, findings, outbox,
+    Agreement, Asked, ChangeFeed, Findings, Follower, Notice, Progress, State, Upstreams, findings,
+    outbox,
 };
 use heliostat_observe::{ChainStatus, Metrics, Requests, requests::Counting};
 use heliostat_store::{Options as StoreOptions, Store, StoreError, Table};
@@ -64,6 +65,8 @@ pub struct Chain {
     requests: Requests,
     progress: watch::Sender<Progress>,
     rewinds: AtomicU64,
+    /// Whether `/readyz` would say yes; health checks answer it too.
+    ready: watch::Sender<bool>,
     live: OnceLock<Live>,
 }
 
@@ -97,7 +100,8 @@ impl Chain {
         door: &Door,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, Failure> {
-        let nodes = Nodes::new(name, &config)?;
+        let asked = Asked::new(metrics.upstream_asker(name));
+        let nodes = Nodes::telling(name, &config, &asked)?;
         let options = StoreOptions::default();
         let store = heliostat_store::open(&store_address, name, &tables(), options)
             .await
@@ -128,6 +132,7 @@ impl Chain {
             requests: metrics.requests(name, methods.iter().map(String::as_str)),
             progress: watch::Sender::new(waiting),
             rewinds: AtomicU64::new(0),
+            ready: watch::Sender::new(false),
             live: OnceLock::new(),
         }))
     }
@@ -201,6 +206,7 @@ impl Chain {
         let counting = AbortOnDropHandle::new(tokio::spawn(
             Arc::clone(&self).count_rewinds(follower.changes()),
         ));
+        let health = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self).keep_ready()));
         let ended = CancellationToken::new();
         let sending = AbortOnDropHandle::new(tokio::spawn({
             let ended = ended.clone();
@@ -210,7 +216,7 @@ impl Chain {
         ended.cancel();
         let _ = sending.await;
         // Waited for: they hold this chain, and with it its store's lock.
-        for task in [mirror, counting] {
+        for task in [mirror, counting, health] {
             task.abort();
             let _ = task.await;
         }
@@ -248,6 +254,7 @@ impl Chain {
                 plain_txid: self.config.compat.plain_txid,
                 ok_on_address_error: self.config.compat.ok_on_address_error,
             },
+            ready: Some(self.ready.subscribe()),
             ..api::Settings::default()
         };
         let router = api::router(api::Context {

@@ -6,6 +6,7 @@
 //! | [`upstream`] | [`Upstreams`]: who is asked, in which order, and what is known of each |
 //! | [`follower`] | [`Follower`]: choose, fetch ahead, verify, commit, publish; rewind to the common ancestor |
 //! | [`witness`] | [`Agreement`]: what the other upstreams say of our chain |
+//! | [`asked`] | [`Asked`]: who is told of every question to an upstream |
 //! | [`findings`] | [`Findings`]: lies with their evidence, and forks; bounded, kept over a restart |
 //! | [`feed`] | [`ChangeFeed`]: what became of the replica, for subscribers |
 //! | [`outbox`] | [`Outbox`]: writes, each with a durable receipt and sent once |
@@ -20,6 +21,7 @@
 
 pub mod access;
 mod ancestor;
+pub mod asked;
 pub mod defaults;
 pub mod feed;
 pub mod findings;
@@ -31,6 +33,7 @@ pub mod upstream;
 pub mod witness;
 
 pub use access::{Access, AccessError, AccessOptions};
+pub use asked::Asked;
 pub use feed::{ChangeFeed, Changes, Notice};
 pub use findings::{Disagreement, Finding, Findings};
 pub use follower::{Follower, Settings};

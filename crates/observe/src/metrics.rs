@@ -154,12 +154,23 @@ impl Metrics {
     /// Counts one question to an upstream of `chain`: how long it took, and
     /// what came of it, `ok` or the kind of the fault.
     pub fn upstream_asked(&self, chain: &str, upstream: &str, outcome: &str, took: Duration) {
-        let asked = Asked {
-            chain: chain.to_owned(),
-            upstream: upstream.to_owned(),
-            outcome: outcome.to_owned(),
-        };
-        self.asked.get_or_create(&asked).observe(took.as_secs_f64());
+        self.upstream_asker(chain)(upstream, outcome, took);
+    }
+
+    /// The same for one chain, to be kept by whoever asks.
+    pub fn upstream_asker(
+        &self,
+        chain: &str,
+    ) -> impl Fn(&str, &str, Duration) + Send + Sync + 'static {
+        let (family, chain) = (self.asked.clone(), chain.to_owned());
+        move |upstream, outcome, took| {
+            let asked = Asked {
+                chain: chain.clone(),
+                upstream: upstream.to_owned(),
+                outcome: outcome.to_owned(),
+            };
+            family.get_or_create(&asked).observe(took.as_secs_f64());
+        }
     }
 
     /// What `chain` answered so far.

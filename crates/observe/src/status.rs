@@ -21,9 +21,6 @@ pub struct Status {
     /// The listening sockets: each chain's by the chain's name, and `observe`.
     #[serde(default)]
     pub doors: BTreeMap<String, DoorStatus>,
-    /// Receipts of writes by chain, then by the state they are in.
-    #[serde(default)]
-    pub outbox: BTreeMap<String, BTreeMap<String, u64>>,
     /// What the process takes of its machine.
     #[serde(default)]
     pub process: ProcessStatus,
@@ -48,7 +45,6 @@ impl Status {
             not_ready,
             chains,
             doors: BTreeMap::new(),
-            outbox: BTreeMap::new(),
             process: ProcessStatus::default(),
         }
     }
@@ -89,6 +85,9 @@ pub struct ChainStatus {
     pub disagreements: Vec<Disagreement>,
     /// The store.
     pub store: StoreStatus,
+    /// Receipts of writes, by the state they are in.
+    #[serde(default)]
+    pub outbox: BTreeMap<String, u64>,
 }
 
 /// The newest position of a replica.

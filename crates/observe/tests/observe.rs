@@ -22,8 +22,6 @@ impl Subject for Fixed {
         let chains = BTreeMap::from([("zcash".to_owned(), self.0.clone())]);
         let mut status = Status::of("1.2.3", 7, chains);
         status.doors.insert("zcash".to_owned(), door());
-        let receipts = BTreeMap::from([("included".to_owned(), 4)]);
-        status.outbox.insert("zcash".to_owned(), receipts);
         async move { status }.boxed()
     }
 
@@ -52,6 +50,7 @@ fn chain() -> ChainStatus {
             height: Some(101),
             ..UpstreamStatus::default()
         }],
+        outbox: BTreeMap::from([("included".to_owned(), 4)]),
         ..ChainStatus::default()
     }
 }

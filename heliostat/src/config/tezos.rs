@@ -263,6 +263,7 @@ impl TezosConfig {
                 connect: Duration::from_secs(self.connect_seconds),
                 call: Duration::from_secs(self.call_seconds),
                 in_flight: self.max_calls,
+                ..Limits::default()
             },
         })
     }

@@ -52,6 +52,7 @@ impl Chain {
                 .map(disagreement)
                 .collect(),
             store,
+            outbox: Default::default(),
         }
     }
 

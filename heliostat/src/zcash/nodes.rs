@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use heliostat_core::Fault;
-use heliostat_node::{Role, State};
+use heliostat_node::{Asked, Role, State};
 use heliostat_observe::UpstreamStatus;
 use heliostat_zcash::{
     credentials::{self, Given},
@@ -61,13 +61,21 @@ impl Nodes {
     /// # Errors
     /// A credentials file that cannot be read, or an address that is none.
     pub fn new(chain: &str, config: &ZcashConfig) -> Result<Self, Failure> {
+        Self::telling(chain, config, &Asked::default())
+    }
+
+    /// The same, with somebody told of every question.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn telling(chain: &str, config: &ZcashConfig, asked: &Asked) -> Result<Self, Failure> {
         let node = |(index, upstream): (usize, &UpstreamConfig)| {
             let own = &upstream.credentials;
             let (at, credentials) = match own.is_empty() {
                 true => (format!("chain.{chain}"), &config.credentials),
                 false => (format!("chain.{chain}.upstream[{index}]"), own),
             };
-            open(upstream, credentials).map_err(|words| ConfigError::value(at, words))
+            open(upstream, credentials, asked).map_err(|words| ConfigError::value(at, words))
         };
         let all = config.upstream.iter().enumerate().map(node);
         Ok(Self {
@@ -127,7 +135,11 @@ impl Nodes {
     }
 }
 
-fn open(upstream: &UpstreamConfig, credentials: &Credentials) -> Result<Node, String> {
+fn open(
+    upstream: &UpstreamConfig,
+    credentials: &Credentials,
+    asked: &Asked,
+) -> Result<Node, String> {
     let password = match &credentials.rpc_password_file {
         None => credentials.rpc_password.clone(),
         Some(file) => Some(first_line(file)?),
@@ -143,7 +155,11 @@ fn open(upstream: &UpstreamConfig, credentials: &Credentials) -> Result<Node, St
     let endpoint = given
         .resolve(environment)
         .map_err(|error| error.to_string())?;
-    let rpc = Rpc::new(&endpoint.url, endpoint.auth, Limits::default());
+    let limits = Limits {
+        asked: asked.clone(),
+        ..Limits::default()
+    };
+    let rpc = Rpc::new(&endpoint.url, endpoint.auth, limits);
     let rpc = rpc.map_err(|error| error.to_string())?;
     Ok(Node {
         name: rpc.address().to_owned(),

@@ -1,7 +1,7 @@
 //! A chain's part of the status document.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -55,6 +55,17 @@ impl Chain {
             findings: findings.iter().map(|found| finding(found)).collect(),
             disagreements: forks.into_iter().map(disagreement).collect(),
             store,
+            outbox: live.map(|live| live.outbox.counts()).unwrap_or_default(),
+        }
+    }
+
+    /// Has health checks answer what `/readyz` answers, until dropped.
+    pub(super) async fn keep_ready(self: Arc<Self>) {
+        loop {
+            let now = self.report().await.not_ready.is_empty();
+            self.ready
+                .send_if_modified(|known| std::mem::replace(known, now) != now);
+            tokio::time::sleep(defaults::READY_LOOK).await;
         }
     }
 

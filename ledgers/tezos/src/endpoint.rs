@@ -28,6 +28,7 @@ use std::{
 
 use bytes::Bytes;
 use heliostat_core::Fault;
+use heliostat_node::Asked;
 use tokio::sync::Semaphore;
 
 use crate::defaults;
@@ -41,6 +42,8 @@ pub struct Limits {
     pub call: Duration,
     /// Calls in flight.
     pub in_flight: usize,
+    /// Told of every call, however it was bounded.
+    pub asked: Asked,
 }
 
 impl Default for Limits {
@@ -49,6 +52,7 @@ impl Default for Limits {
             connect: defaults::CONNECT,
             call: defaults::CALL,
             in_flight: defaults::IN_FLIGHT,
+            asked: Asked::default(),
         }
     }
 }

@@ -174,6 +174,7 @@ fn unreadable(method: &str, error: &ReadError) -> Status {
 /// Never: the descriptors it reads are compiled in.
 pub fn router(context: Context) -> axum::Router {
     let ranges = range::range_routes(range_context(&context));
+    let ready = context.settings.ready.clone();
     let service = Arc::new(Service {
         nodes: upstream::Nodes::new(context.upstreams),
         outbox: context.outbox,
@@ -188,7 +189,7 @@ pub fn router(context: Context) -> axum::Router {
     let blocks = raw::routes(Arc::clone(&service));
     let methods = CompactTxStreamerServer::new(service::Methods(service))
         .max_decoding_message_size(defaults::MAX_REQUEST_BYTES);
-    let health = HealthServer::from_arc(health::Readiness::new(context.progress));
+    let health = HealthServer::from_arc(health::Readiness::new(context.progress, ready));
     let described = "the descriptors can be read because this build made them";
     let routes = Routes::new(methods)
         .add_service(health)

@@ -24,16 +24,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use heliostat_core::{Fault, Id};
-use heliostat_node::Access;
+use heliostat_node::{Access, Asked};
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use self::transport::{Reply, Transport, Trouble};
 pub use crate::error::RpcError;
@@ -45,7 +46,7 @@ use crate::{
 };
 
 /// Bounds on the calls to one node.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// A whole call.
     pub total: Duration,
@@ -55,6 +56,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Calls at a time; more wait for a slot.
     pub in_flight: usize,
+    /// Told of every call, however it was bounded.
+    pub asked: Asked,
 }
 
 impl Default for Limits {
@@ -64,6 +67,7 @@ impl Default for Limits {
             connect: defaults::CONNECT_TIMEOUT,
             idle: defaults::IDLE_TIMEOUT,
             in_flight: defaults::IN_FLIGHT,
+            asked: Asked::default(),
         }
     }
 }
@@ -258,8 +262,22 @@ impl Rpc {
         reply::hex_result(self.address(), method, &reply)
     }
 
-    /// Sends a request and reads the whole reply.
+    /// Sends a request and reads the whole reply; timed, and a span of its own.
     async fn post(&self, method: &str, request: Bytes, verbose: bool) -> Result<Reply, RpcError> {
+        let begun = Instant::now();
+        let upstream = self.address();
+        let span = tracing::debug_span!("ask", otel.name = method, otel.kind = "client", upstream);
+        let sent = self.send(method, request, verbose).instrument(span).await;
+        let fault = match &sent {
+            Ok(_) | Err(RpcError::Node { .. }) => None,
+            Err(RpcError::NotSent(fault) | RpcError::Fault(fault)) => Some(fault),
+        };
+        let asked = &self.inner.limits.asked;
+        asked.ended(upstream, fault, begun.elapsed());
+        sent
+    }
+
+    async fn send(&self, method: &str, request: Bytes, verbose: bool) -> Result<Reply, RpcError> {
         let cap = defaults::reply_cap(method, verbose);
         let begun = AtomicBool::new(false);
         let work = async {

@@ -154,8 +154,7 @@ function drawChain(shown, chain) {
   show(parts.findings, [chain.findings, liesLeftOut], findings(name, shown.opened));
   const forks = [chain.disagreements, forksLeftOut];
   show(parts.disagreements, forks, (all) => (all[0].length > 0 ? disagreements(all) : []));
-  const states = own(page.status.outbox, name) || {};
-  show(parts.receipts, states, (all) => (Object.keys(all).length > 0 ? receipts(all) : []));
+  show(parts.receipts, chain.outbox, (all) => (Object.keys(all).length > 0 ? receipts(all) : []));
 }
 
 function drawSamples(shown) {

@@ -197,8 +197,8 @@ fn upstream_heights(status: &Status, rows: &mut Rows) {
 }
 
 fn outbox_receipts(status: &Status, rows: &mut Rows) {
-    for (name, states) in &status.outbox {
-        for (state, &receipts) in states {
+    for (name, chain) in &status.chains {
+        for (state, &receipts) in &chain.outbox {
             rows.add(&[name, state], receipts as f64);
         }
     }

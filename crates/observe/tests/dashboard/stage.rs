@@ -35,9 +35,6 @@ impl Subject for Told {
         let chains = self.chains.lock().expect("no test panicked").clone();
         let mut status = Status::of("1.2.3", 90_061, chains);
         status.doors.insert("alpha".into(), door());
-        let states = [("included", 41), ("pending", 2), ("unknown", 1)];
-        let states = states.map(|(state, count)| (state.to_owned(), count));
-        status.outbox.insert("alpha".into(), states.into());
         futures::future::ready(status).boxed()
     }
 
@@ -110,6 +107,9 @@ pub fn chain(said: &str) -> ChainStatus {
             bytes: 3_456_789_012,
             error: None,
         },
+        outbox: [("included", 41), ("taken", 2), ("unknown", 1)]
+            .map(|(state, count)| (state.to_owned(), count))
+            .into(),
     }
 }
 

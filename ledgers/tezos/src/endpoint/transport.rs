@@ -6,7 +6,8 @@ use std::error::Error as StdError;
 use bytes::{Bytes, BytesMut};
 use heliostat_core::Fault;
 use http::{HeaderMap, HeaderValue, Method, header};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use super::{Endpoint, Limits, Media};
 use crate::defaults;
@@ -133,7 +134,17 @@ async fn within<T>(
             "no whole answer within {seconds} s"
         ))))
     };
-    timeout(limit, permitted).await.unwrap_or_else(|_| late())
+    let begun = Instant::now();
+    let span = tracing::debug_span!("ask", otel.kind = "client", upstream = endpoint.name());
+    let ended = timeout(limit, permitted).instrument(span).await;
+    let ended = ended.unwrap_or_else(|_| late());
+    let fault = match &ended {
+        Err(CallError::Fault(fault)) => Some(fault),
+        Ok(_) | Err(CallError::TooLarge(_)) => None,
+    };
+    let asked = &endpoint.limits.asked;
+    asked.ended(endpoint.name(), fault, begun.elapsed());
+    ended
 }
 
 async fn send(

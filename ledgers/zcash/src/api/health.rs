@@ -13,14 +13,41 @@ use tonic_health::pb::{
 
 use super::{SERVICE, defaults::HEALTH_SLACK, grade::Graded};
 
-/// Answers from the follower's progress; no task of its own.
+/// Answers what the operator's own readiness says where that is known, else
+/// from the follower's progress; no task of its own.
+#[derive(Clone)]
 pub(super) struct Readiness {
     progress: watch::Receiver<Progress>,
+    ready: Option<watch::Receiver<bool>>,
 }
 
 impl Readiness {
-    pub(super) fn new(progress: watch::Receiver<Progress>) -> Arc<Self> {
-        Arc::new(Self { progress })
+    pub(super) fn new(
+        progress: watch::Receiver<Progress>,
+        ready: Option<watch::Receiver<bool>>,
+    ) -> Arc<Self> {
+        Arc::new(Self { progress, ready })
+    }
+
+    /// The status now; what [`changed`](Self::changed) waits for begins here.
+    fn status(&mut self) -> ServingStatus {
+        let serving = match &mut self.ready {
+            Some(ready) => *ready.borrow_and_update(),
+            None => is_serving(&self.progress.borrow_and_update()),
+        };
+        match serving {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        }
+    }
+
+    /// Returns when the status may be another one; nothing when it never will.
+    async fn changed(&mut self) -> Option<()> {
+        let changed = match &mut self.ready {
+            Some(ready) => ready.changed().await,
+            None => self.progress.changed().await,
+        };
+        changed.ok()
     }
 }
 
@@ -36,14 +63,6 @@ pub fn is_serving(progress: &Progress) -> bool {
         State::Waiting(_) | State::Store(_) | State::Stopped => false,
     };
     near && progress.local.is_some() && !progress.stale
-}
-
-fn status(progress: &Progress) -> ServingStatus {
-    if is_serving(progress) {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    }
 }
 
 fn response(status: ServingStatus) -> HealthCheckResponse {
@@ -66,7 +85,7 @@ impl Health for Readiness {
         if !is_known(&request.get_ref().service) {
             return Err(Status::not_found("service not registered"));
         }
-        Ok(Response::new(response(status(&self.progress.borrow()))))
+        Ok(Response::new(response(self.clone().status())))
     }
 
     type WatchStream = Graded<HealthCheckResponse>;
@@ -82,14 +101,14 @@ impl Health for Readiness {
             let forever = stream::once(async { unknown }).chain(stream::pending());
             return Ok(Response::new(forever.boxed()));
         }
-        let start = (self.progress.clone(), None);
-        let changes = stream::unfold(start, |(mut progress, last)| async move {
+        let start = (self.clone(), None);
+        let changes = stream::unfold(start, |(mut readiness, last)| async move {
             loop {
-                let now = status(&progress.borrow_and_update());
+                let now = readiness.status();
                 if last != Some(now) {
-                    return Some((Ok(response(now)), (progress, Some(now))));
+                    return Some((Ok(response(now)), (readiness, Some(now))));
                 }
-                progress.changed().await.ok()?;
+                readiness.changed().await?;
             }
         });
         Ok(Response::new(changes.boxed()))

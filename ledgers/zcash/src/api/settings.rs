@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use heliostat_core::Assurance;
+use tokio::sync::watch;
 
 use super::defaults::ADDRESS_SCAN_TIMEOUT;
 
@@ -20,6 +21,9 @@ pub struct Settings {
     pub minimum: BTreeMap<String, Assurance>,
     /// Longest one address history may take.
     pub address_scan_timeout: Duration,
+    /// What health checks answer; without it they answer by how far the
+    /// replica is.
+    pub ready: Option<watch::Receiver<bool>>,
     /// Where lightwalletd's old behaviour is wanted.
     pub compat: Compat,
 }
@@ -31,6 +35,7 @@ impl Default for Settings {
             ping_very_insecure: false,
             minimum: BTreeMap::new(),
             address_scan_timeout: ADDRESS_SCAN_TIMEOUT,
+            ready: None,
             compat: Compat::default(),
         }
     }

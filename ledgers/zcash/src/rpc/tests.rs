@@ -25,6 +25,7 @@ fn short() -> Limits {
         connect: Duration::from_secs(1),
         idle: Duration::from_millis(300),
         in_flight: 8,
+        ..Limits::default()
     }
 }
 
