@@ -19,6 +19,7 @@ pub use capability::{Capability, Serves};
 pub use transport::{CallError, Reply};
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -29,7 +30,7 @@ use std::{
 use bytes::Bytes;
 use heliostat_core::Fault;
 use heliostat_node::Asked;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::defaults;
 
@@ -96,6 +97,23 @@ struct Memory {
     latency: Option<f64>,
     /// The chain it said it is on, once that was found right.
     chain: Option<String>,
+    /// When the calls began that are not answered yet, oldest first.
+    awaited: BTreeMap<u64, Instant>,
+    /// Number of the next call.
+    next_call: u64,
+}
+
+/// A call that is not answered yet; over when it is dropped, for whatever
+/// reason.
+struct Awaited<'a> {
+    endpoint: &'a Endpoint,
+    number: u64,
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.endpoint.memory().awaited.remove(&self.number);
+    }
 }
 
 impl Endpoint {
@@ -166,6 +184,15 @@ impl Endpoint {
         }
     }
 
+    /// Whether it owes an answer for longer than one waits for it: then others
+    /// are asked first, until it answers or its deadline has passed.
+    pub fn is_overdue(&self) -> bool {
+        let patience = self.patience();
+        let memory = self.memory();
+        let oldest = memory.awaited.values().next();
+        oldest.is_some_and(|begun| begun.elapsed() > patience)
+    }
+
     /// A short JSON answer.
     pub async fn get_json(&self, path: &str, cap: usize) -> Result<Answer, Fault> {
         let reply = self.call(path, Media::Json, cap).await;
@@ -183,8 +210,10 @@ impl Endpoint {
         accept: Media,
         cap: usize,
     ) -> Result<Reply, CallError> {
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
+        let awaited = self.begin(begun);
         let result = transport::get(self, path, accept, cap).await;
+        drop(awaited);
         if result.is_ok() {
             self.observe(begun.elapsed());
         }
@@ -219,6 +248,17 @@ impl Endpoint {
     /// Remembers that it is on the right chain.
     pub(crate) fn set_chain(&self, chain: String) {
         self.memory().chain = Some(chain);
+    }
+
+    fn begin(&self, begun: Instant) -> Awaited<'_> {
+        let mut memory = self.memory();
+        let number = memory.next_call;
+        memory.next_call += 1;
+        memory.awaited.insert(number, begun);
+        Awaited {
+            endpoint: self,
+            number,
+        }
     }
 
     fn observe(&self, took: Duration) {

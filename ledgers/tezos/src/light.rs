@@ -103,6 +103,8 @@ pub(crate) struct Core {
     following: AtomicBool,
     /// Heads are asked for once for everybody who waits for them.
     pub refreshing: tokio::sync::Mutex<()>,
+    /// Missing headers are fetched by one at a time.
+    pub backfilling: tokio::sync::Mutex<()>,
     /// Finality is followed by one at a time.
     pub finality: tokio::sync::Mutex<finality::Follower>,
     pub heads_served: Arc<tokio::sync::Semaphore>,
@@ -147,6 +149,7 @@ impl Light {
                 tasks: Mutex::default(),
                 following: AtomicBool::new(false),
                 refreshing: tokio::sync::Mutex::default(),
+                backfilling: tokio::sync::Mutex::default(),
                 finality: tokio::sync::Mutex::default(),
                 heads_served: Arc::new(tokio::sync::Semaphore::new(defaults::MONITOR_CLIENTS)),
             }),

@@ -110,7 +110,9 @@ impl Core {
     /// Asks every endpoint for its head, once for everybody who wants to know.
     pub(crate) async fn refresh_heads(self: &Arc<Self>) {
         let _alone = self.refreshing.lock().await;
-        if self.is_following() && self.headers.agreed().is_some() {
+        // Where the streams of heads are about to tell, nobody need be asked.
+        let told = timeout(defaults::HEDGE_FIRST, self.headers.wait_agreed());
+        if self.is_following() && told.await.is_ok() {
             return;
         }
         join_all(self.askable().into_iter().map(|at| async move {
@@ -202,6 +204,11 @@ impl Core {
         };
         let (level, mut before) = (header.level, header.predecessor);
         self.learn_header(at, hash, header)?;
+        // At the start all endpoints miss the same headers: one fetches them, the
+        // others wait, though not long for a slow one. Whoever did not wait would
+        // stand behind fewer blocks than it does.
+        let turn = self.backfilling.lock();
+        let _turn = timeout(defaults::HEDGE_FIRST, turn).await;
         for _ in 0..depth {
             if self.headers.header(&before).is_some() {
                 break;
@@ -236,6 +243,10 @@ impl Core {
     ) -> Result<(), String> {
         if self.headers.header(&hash).is_some() && header.hash() == hash {
             return Ok(());
+        }
+        if header.level == 0 && header.hash() != hash {
+            // The hash of the first block of all is chosen, not computed.
+            return Err("the header of the genesis block, which proves nothing".to_owned());
         }
         if header.hash() == hash
             && let Some(threshold) = self.settings.proof_of_work

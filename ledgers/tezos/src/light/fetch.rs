@@ -158,7 +158,8 @@ impl Core {
 
     /// Whom to ask for a proof, best first: those that have the new call and
     /// the block, in the order of the list; much slower ones, ones that may
-    /// only have the old call, and ones in a pause later. One that stands
+    /// only have the old call, ones that owe an answer, and ones in a pause
+    /// later. One that stands
     /// behind another root is not asked.
     fn candidates(&self, state: &BlockState) -> Vec<usize> {
         let against: Vec<usize> = match state.board.pinned() {
@@ -184,6 +185,7 @@ impl Core {
             (
                 !endpoint.may_prove(),
                 !one.is_usable(),
+                endpoint.is_overdue(),
                 one.status().trouble.is_some(),
                 !endpoint.may_prove_v2(),
                 self.headers.lacks(*at, &state.hash),

@@ -213,6 +213,16 @@ impl Board {
         matches!(root, Root::Data(_)) && state.votes.iter().flatten().any(is_open)
     }
 
+    /// The endpoints whose votes are awaited.
+    pub fn awaited(&self) -> Vec<usize> {
+        let state = self.state();
+        let votes = state.votes.iter().enumerate();
+        votes
+            .filter(|(_, vote)| matches!(vote, Some(Vote::Asked)))
+            .map(|(endpoint, _)| endpoint)
+            .collect()
+    }
+
     /// Why endpoints did not vote.
     pub fn failures(&self) -> Vec<(usize, String)> {
         let state = self.state();

@@ -1,7 +1,7 @@
 //! The votes on a block's root: asking for them, taking them, and waiting until
 //! they decide, or the next block's header does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use heliostat_node::{Disagreement, Served};
 use tokio::time::timeout;
@@ -152,14 +152,23 @@ impl Core {
                     return Err(Outcome::Hopeless(self.too_few(state, want, most)));
                 }
                 Decision::Open if state.board.is_reached() => {
-                    hurry = timeout(defaults::VOTE_GRACE, votes.changed())
-                        .await
-                        .is_err();
+                    let grace = self.vote_grace(state);
+                    hurry = timeout(grace, votes.changed()).await.is_err();
                 }
                 Decision::Open => {
                     let _ = votes.changed().await;
                 }
             }
+        }
+    }
+
+    /// How long the votes that are missing are waited for, where those that are
+    /// there would do: not at all for endpoints that owe older answers too.
+    fn vote_grace(&self, state: &BlockState) -> Duration {
+        let awaited = state.board.awaited();
+        match awaited.iter().all(|at| self.endpoint(*at).is_overdue()) {
+            true => Duration::ZERO,
+            false => defaults::VOTE_GRACE,
         }
     }
 

@@ -198,6 +198,37 @@ async fn a_mute_node_is_gone_round_and_never_convicted() {
 }
 
 #[tokio::test]
+async fn a_node_that_falls_silent_is_not_asked_first_while_it_owes_an_answer() {
+    let mut world = World::new(5, 10);
+    let nodes = nodes(&world, vec![Ways::default(); 2]).await;
+    let light = light(Settings {
+        min_agreement: 0.5,
+        ..settings(&nodes)
+    });
+    let block = world.head().hash.to_string();
+    assert_eq!(balance(&light, &block, 1).await.grade, agreed(2, 2));
+    nodes[0].shared.ways.lock().unwrap().mute = true;
+    // It is asked, and the other one soon after. Its deadline is far away.
+    assert_eq!(balance(&light, &block, 2).await.text(), "\"3000000\"");
+    nodes[0].take_log();
+    for account in 3..8 {
+        let right = format!("\"{}000000\"", account + 1);
+        assert_eq!(balance(&light, &block, account).await.text(), right);
+    }
+    assert!(nodes[0].take_log().is_empty());
+    // At the next block its vote is asked for, and not waited for.
+    world.pay([1], 5);
+    for node in &nodes {
+        node.shared.world.send_replace(world.clone());
+    }
+    let got = balance(&light, &world.head().hash.to_string(), 1).await;
+    assert_eq!((got.text(), got.grade), ("\"5\"".into(), agreed(1, 2)));
+    let asked = nodes[0].take_log();
+    assert!(asked.iter().all(|asked| asked.ends_with("holey=yes")));
+    assert!(light.upstreams().findings().is_empty());
+}
+
+#[tokio::test]
 async fn a_dead_node_is_gone_round() {
     let world = World::new(5, 10);
     let mut all = nodes(&world, vec![Ways::default(); 3]).await;

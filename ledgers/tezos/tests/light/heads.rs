@@ -170,3 +170,22 @@ async fn a_followed_head_costs_a_read_no_request() {
     assert_eq!(asked.len(), 2, "one proof and one vote: {asked:?}");
     stop.cancel();
 }
+
+#[tokio::test]
+async fn nodes_that_know_the_same_headers_are_not_all_asked_for_them() {
+    let (_world, nodes, light, stop) = follow(vec![Ways::default(); 4]).await;
+    // The streams are opened before anybody asks.
+    tokio::task::yield_now().await;
+    assert_eq!(
+        balance(&light, "head", 1).await.grade,
+        Some(Assurance::agreed(4, 4))
+    );
+    let asked: Vec<_> = nodes.iter().flat_map(Node::take_log).collect();
+    let count = |what: &str| asked.iter().filter(|path| path.contains(what)).count();
+    assert_eq!(count("/monitor/heads/main"), 4);
+    assert_eq!(count("/blocks/head/"), 0, "the streams tell: {asked:?}");
+    assert_eq!(count("/header/raw"), 3, "{asked:?}");
+    assert_eq!(count("/merkle_tree_v2/"), 4, "{asked:?}");
+    assert_eq!(asked.len(), 11, "{asked:?}");
+    stop.cancel();
+}
