@@ -29,6 +29,16 @@ pub(super) async fn serve(
     if asked.verb != Method::GET {
         return relay_at(core, asked, &at, None).await;
     }
+    let is_first =
+        matches!(id, BlockId::Level(0) | BlockId::Genesis(0)) || core.is_genesis(&at.hash);
+    let is_state = matches!(
+        tail,
+        ["hash"] | ["context", "raw" | "merkle_tree" | "merkle_tree_v2", ..]
+    );
+    if is_first && !is_state {
+        let why = "the genesis block's header does not have its hash, which is chosen";
+        return relay_at(core, asked, &at, Some(why.to_owned())).await;
+    }
     let local = match tail {
         ["hash"] => Some(Reply::json(
             format!("\"{}\"", at.hash),

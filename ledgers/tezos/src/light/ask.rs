@@ -28,13 +28,14 @@ use crate::{
 };
 
 impl Core {
-    /// Who may be asked, best first: those in a pause come last.
+    /// Who may be asked, best first: those that owe an answer come late, those
+    /// in a pause last.
     pub(crate) fn askable(&self) -> Vec<usize> {
         let all = self.upstreams.all();
         let mut order: Vec<usize> = (0..all.len())
             .filter(|at| !all[*at].is_quarantined())
             .collect();
-        order.sort_by_key(|at| !all[*at].is_usable());
+        order.sort_by_key(|at| (!all[*at].is_usable(), all[*at].source().is_overdue()));
         order
     }
 
@@ -261,6 +262,14 @@ impl Core {
         Ok((id, grade))
     }
 
+    /// Whether a block is known to be the chain's first one, whose hash is
+    /// chosen and not computed: the chain's id is made from it.
+    pub(crate) fn is_genesis(&self, hash: &BlockHash) -> bool {
+        let asked = self.chain_id.get().map(|(id, _)| *id);
+        let id = self.settings.chain_id.or(asked);
+        id.is_some_and(|id| id == ChainId::of_genesis(hash))
+    }
+
     /// The protocol that is in charge of the state after a block: as the
     /// pinned root says it, else as enough endpoints give it.
     pub(crate) async fn next_protocol(
@@ -320,13 +329,18 @@ impl Core {
         at: &At,
         header: &Header,
     ) -> Result<(ProtocolHash, Assurance), ReadError> {
-        let before = self.headers.header(&header.predecessor);
-        if before.is_some_and(|before| before.proto == header.proto) {
+        match self.fetch_header(&header.predecessor).await {
             // The block did not change it.
-            return self.next_protocol(at).await;
+            Ok(before) if before.proto == header.proto => self.next_protocol(at).await,
+            Ok(_) => {
+                let before = At::exact(self, header.predecessor);
+                self.next_protocol(&before).await
+            }
+            Err(_) => {
+                let (protocol, _, votes) = self.ask_protocols(at).await?;
+                Ok((protocol, self.grade_of_votes(votes)))
+            }
         }
-        let (protocol, _, votes) = self.ask_protocols(at).await?;
-        Ok((protocol, self.grade_of_votes(votes)))
     }
 
     /// `protocol` and `next_protocol` of a block, as enough endpoints give them.
