@@ -83,7 +83,7 @@ pub const SETTINGS: &[Setting] = &[
     set(CHAIN, "finality", "`false`", "false", "--finality",
         "Verifies the bakers' attestations from the checkpoint on, so that no node needs to be believed. Needs `checkpoint`."),
     set(CHAIN, "head", "`newest`, or `proven` where a minimum grade is", r#""newest""#, "--head",
-        "Which block `head` is. `newest`: the newest one whose hash enough nodes gave. `proven`: the newest one whose successor's header is verified, which is one back, two with `finality`."),
+        "Which block `head` is. `newest`: the newest one whose hash enough nodes gave. `proven`: the newest one whose successor's header is verified, which is one back, three with `finality`."),
     set(CHAIN, "listen", "`127.0.0.1:8742`", r#""127.0.0.1:8742""#, "--listen",
         "Where the node's RPC is served over HTTP."),
     set(CHAIN, "proof-of-work-threshold", "`281474976710655`, as on mainnet", "281474976710655", "--proof-of-work-threshold",
