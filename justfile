@@ -33,6 +33,14 @@ wallet:
 compare-api:
     cargo test -p heliostat-zcash --test api_lightwalletd -- --nocapture
 
+# kill -9, 200 times for each ledger and store
+crash rounds="200":
+    HELIOSTAT_CRASH_ROUNDS={{rounds}} cargo test --release -p heliostat --test crash -- --nocapture
+
+# hostile upstreams and clients, half an hour
+soak minutes="30":
+    HELIOSTAT_SOAK_MINUTES={{minutes}} cargo test --release -p heliostat --test soak half_an_hour -- --nocapture
+
 # generated documentation
 docs:
     cargo run -q -- docs-config > docs/configuration.md

@@ -2,7 +2,8 @@
 //! served is still there, `verify` finds nothing, and the chain comes to the
 //! upstream's head without a manual step.
 //!
-//! Every test prints its seed; `HELIOSTAT_SEED` takes one back.
+//! Every test prints its seed; `HELIOSTAT_SEED` takes one back, and
+//! `HELIOSTAT_CRASH_ROUNDS` asks for more kills than the suite makes.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -21,7 +22,7 @@ use heliostat_zcash_proto::{
 use running::{Process, store};
 use tonic::{Code, transport::Channel};
 
-/// Kills of each store.
+/// Kills of each store, unless `HELIOSTAT_CRASH_ROUNDS` says otherwise.
 const ROUNDS: u64 = 20;
 /// Blocks of each branch; a sync takes longer than the longest round.
 const BLOCKS: u64 = 2_500;
@@ -78,17 +79,15 @@ impl Branches {
 }
 
 async fn survive(store: &str) {
-    let seed = std::env::var("HELIOSTAT_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| u64::from(std::process::id()));
-    eprintln!("HELIOSTAT_SEED={seed}");
+    let seed = number("HELIOSTAT_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let rounds = number("HELIOSTAT_CRASH_ROUNDS").unwrap_or(ROUNDS);
+    eprintln!("HELIOSTAT_SEED={seed} HELIOSTAT_CRASH_ROUNDS={rounds}");
     let mut chance = seed;
     let mut branches = Branches::generate(seed);
     let node = Node::start(branches.chains[0].clone()).await.unwrap();
     let url = node.url();
     let mut served = BlockId::default();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let process = Process::start(&["--upstream", &url, "--store", store]);
         let mut client = process.client().await;
         // What was served before the kill is there from the first answer on,
@@ -132,7 +131,17 @@ async fn survive(store: &str) {
         assert_eq!(block.hash[..], expected.hash, "block {}", block.height);
     }
     assert_eq!(process.terminate(), Some(0));
-    must_verify(store, &url, ROUNDS);
+    must_verify(store, &url, rounds);
+    eprintln!("{rounds} kills survived");
+}
+
+/// A number from the environment.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is no number")),
+    )
 }
 
 /// The first answer of a process that has a store; before it is open,

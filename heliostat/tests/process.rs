@@ -13,6 +13,7 @@
 //! | `stop` | signals |
 //! | `stores` | stores that cannot be used, or not for now |
 //! | `syncing` | a node that is itself not there yet |
+//! | `writes` | receipts: before the first byte, over kills, on a full disk |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -37,6 +38,8 @@ mod stop;
 mod stores;
 #[path = "process/syncing.rs"]
 mod syncing;
+#[path = "process/writes.rs"]
+mod writes;
 
 use std::process::Command;
 

@@ -12,11 +12,11 @@ use heliostat_sim::zcash::Node;
 use crate::running::{Process, chain, heliostat, store};
 
 /// A small file system of its own; unmounted when dropped.
-struct Mounted(PathBuf);
+pub struct Mounted(PathBuf);
 
 impl Mounted {
     /// `None`, with a line on stderr, where this may not be done.
-    fn new(at: &Path, options: &str) -> Option<Self> {
+    pub fn new(at: &Path, options: &str) -> Option<Self> {
         let done = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "heliostat-test"])
             .arg(at)
