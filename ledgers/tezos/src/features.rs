@@ -1,5 +1,5 @@
 //! What light mode promises, promise by promise, and how each is kept: the
-//! table behind `docs/tezos-methods.md`. Every row names the test that holds it.
+//! table behind `docs/tezos-methods.md`.
 
 /// One promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ pub mod status;
 
 mod ask;
 mod fetch;
-mod first;
+pub(crate) mod first;
 mod grade;
 pub(crate) mod resolve;
 mod vote;

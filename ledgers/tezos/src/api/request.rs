@@ -33,7 +33,15 @@ impl Asked {
             .split('/')
             .filter(|segment| !segment.is_empty())
             .map(decoded)
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        if segments
+            .iter()
+            .any(|step| matches!(step.as_str(), "." | ".."))
+        {
+            return Err(ReadError::BadRequest(
+                "the path has a step . or .., which names nothing".to_owned(),
+            ));
+        }
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let query = pairs
             .map(|pair| {
@@ -133,6 +141,14 @@ mod tests {
         assert_eq!(asked.flag("x", false), Ok(true));
         assert_eq!(asked.flag("none", false), Ok(false));
         assert_eq!(asked.raw_query(), "?holey=Yes&x");
+    }
+
+    #[test]
+    fn paths_cannot_climb() {
+        for path in ["/a/../b", "/..", "/a/%2e%2E/b", "/./a", "/%ff"] {
+            let asked = Asked::new(Method::GET, path, HeaderMap::new(), Bytes::new());
+            assert!(matches!(asked, Err(ReadError::BadRequest(_))), "{path}");
+        }
     }
 
     #[test]

@@ -59,9 +59,11 @@ pub(super) fn client(limits: &Limits) -> Result<reqwest::Client, String> {
 fn url(endpoint: &Endpoint, path: &str) -> Result<reqwest::Url, Fault> {
     let base = endpoint.base.as_str().trim_end_matches('/');
     let whole = format!("{base}{path}");
-    whole
-        .parse()
-        .map_err(|_| Fault::Unreachable("the path cannot be sent".to_owned()))
+    let url: Option<reqwest::Url> = whole.parse().ok();
+    // No path leads out of the node's own.
+    let below = format!("{}/", endpoint.base.path().trim_end_matches('/'));
+    url.filter(|url| url.path().starts_with(&below))
+        .ok_or_else(|| Fault::Unsupported("the path cannot be sent".to_owned()))
 }
 
 pub(super) async fn get(

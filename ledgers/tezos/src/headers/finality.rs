@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::{
     defaults,
     endpoint::Answer,
-    light::{Checkpoint, Core},
+    light::{Checkpoint, Core, first::Miss},
     links::Capped,
 };
 
@@ -144,33 +144,34 @@ impl Follower {
             Some(chain) => vec![chain],
             None => core.chain_ids().await,
         };
-        let mut why = "no endpoint gives the attestations".to_owned();
-        for at in core.askable() {
-            let attestations = match attestations(core, at, next).await {
-                Ok(attestations) => Arc::new(attestations),
-                Err(reason) => {
-                    why = reason;
-                    continue;
-                }
-            };
-            for chain in &chains {
-                let (chain, rights, signed) =
-                    (*chain, Arc::clone(&rights), Arc::clone(&attestations));
-                let counted = tokio::task::spawn_blocking(move || {
-                    verify_quorum(&chain, &rights, &vote, &signed)
+        let (level, next) = (header.level, *next);
+        let found = core.first(|core, at| {
+            let (rights, chains) = (Arc::clone(&rights), chains.clone());
+            async move {
+                let signed = attestations(&core, at, &next).await?;
+                let count = tokio::task::spawn_blocking(move || {
+                    let mut why = "no endpoint gives the chain's id".to_owned();
+                    for chain in chains {
+                        let quorum = verify_quorum(&chain, &rights, &vote, &signed);
+                        if quorum.reached() {
+                            return Ok(chain);
+                        }
+                        why = format!("level {level}: {quorum}");
+                    }
+                    Err(why)
                 });
-                let quorum = counted.await.map_err(|_| "the count was given up")?;
-                if quorum.reached() {
-                    self.chain = Some(chain);
-                    core.prove_chain(chain);
-                    header_before(core, &header).await?;
-                    core.headers.set_final(header.predecessor);
-                    return Ok(());
-                }
-                why = format!("level {}: {quorum}", header.level);
+                let counted = count.await;
+                counted
+                    .map_err(|_| "the count was given up".to_owned())?
+                    .map_err(Miss::from)
             }
-        }
-        Err(why)
+        });
+        let chain = found.await.map_err(|misses| misses.words)?;
+        self.chain = Some(chain);
+        core.prove_chain(chain);
+        header_before(core, &header).await?;
+        core.headers.set_final(header.predecessor);
+        Ok(())
     }
 }
 
@@ -215,18 +216,10 @@ async fn attestations(
         "/chains/{}/blocks/{block}/operations/0",
         core.settings.chain
     );
-    let endpoint = core.endpoint(at);
-    let answer = endpoint.get_json(&path, defaults::OPERATIONS_BYTES).await;
-    let bytes = match answer {
-        Ok(Answer::Value(bytes)) => bytes,
-        Ok(Answer::Lack(lack)) => {
-            return Err(format!("{}: the attestations: {lack}", endpoint.name()));
-        }
-        Err(fault) => return Err(format!("{}: {fault}", endpoint.name())),
-    };
+    let answer = core.value_from(at, &path, defaults::OPERATIONS_BYTES).await;
+    let bytes = answer.map_err(|miss| format!("the attestations: {}", miss.words))?;
     let listed: Capped<Box<RawValue>, { defaults::PASS_OPERATIONS }> =
-        serde_json::from_slice(&bytes)
-            .map_err(|_| format!("{}: no list of operations", endpoint.name()))?;
+        serde_json::from_slice(&bytes).map_err(|_| "no list of operations".to_owned())?;
     // One that cannot be read takes nothing from the others.
     let read = listed.0.iter().map(|one| one.get()).filter_map(|one| {
         let is_short = one.len() <= defaults::OPERATION_TEXT;

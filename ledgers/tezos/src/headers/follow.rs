@@ -7,7 +7,7 @@ use bytes::{Buf as _, BytesMut};
 use futures::future::join_all;
 use heliostat_core::{Fault, Id, Point};
 use heliostat_node::Served;
-use heliostat_tezos_verifier::{BlockHash, Header};
+use heliostat_tezos_verifier::{BlockHash, Header, LinkError};
 use tokio::time::{sleep, timeout};
 
 use super::Refused;
@@ -263,7 +263,9 @@ impl Core {
                 Err("a header of another block".to_owned())
             }
             Err(Refused::Link(error)) => {
-                if let Some(before) = before {
+                // A fitness that cannot be read may be a newer protocol's.
+                let is_known = !matches!(error, LinkError::Malformed { .. });
+                if let Some(before) = before.filter(|_| is_known) {
                     let lie = evidence::header_link(&header, &before, &error.to_string());
                     self.convict(at, lie);
                 }

@@ -143,7 +143,12 @@ impl Core {
     }
 
     /// A value from one endpoint.
-    async fn value_from(&self, at: usize, path: &str, cap: usize) -> Result<Bytes, Miss> {
+    pub(crate) async fn value_from(
+        &self,
+        at: usize,
+        path: &str,
+        cap: usize,
+    ) -> Result<Bytes, Miss> {
         let upstream = &self.upstreams.all()[at];
         match upstream.source().get_json(path, cap).await {
             Ok(Answer::Value(bytes)) => {

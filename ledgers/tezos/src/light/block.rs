@@ -23,6 +23,9 @@ pub enum Link {
     Unknown,
     /// The header of this block commits to the root.
     Header(BlockHash),
+    /// The header of this block does not say it, and need not: the protocol is
+    /// not known here.
+    Silent(BlockHash),
     /// The root is the operator's checkpoint.
     Checkpoint,
 }
@@ -152,7 +155,7 @@ impl BlockState {
     /// forgotten where its root has too few votes without it.
     pub fn dismiss(&self, endpoint: usize) {
         let was_pinned = self.board.pinned().is_some();
-        if matches!(self.link(), Link::Unknown) {
+        if matches!(self.link(), Link::Unknown | Link::Silent(_)) {
             self.board.dismiss(endpoint);
             if was_pinned && self.board.pinned().is_none() {
                 self.clear();

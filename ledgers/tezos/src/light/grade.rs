@@ -31,7 +31,7 @@ impl Core {
         self.look_for_link(state, &root)?;
         let votes = self.grade_of_votes(state.board.support(&root));
         Ok(match state.link() {
-            Link::Unknown => votes,
+            Link::Unknown | Link::Silent(_) => votes,
             Link::Checkpoint => Assurance::Proven,
             Link::Header(next) => votes.max(self.grade_of_block(&next, 0)),
         })
@@ -50,7 +50,8 @@ impl Core {
         let Some((header, next)) = self.headers.committed(&state.hash) else {
             return Ok(());
         };
-        if [Link::Header(next.hash), Link::Checkpoint].contains(&state.link()) {
+        let looked = [Link::Header(next.hash), Link::Silent(next.hash)];
+        if looked.contains(&state.link()) || state.link() == Link::Checkpoint {
             return Ok(());
         }
         if links::commits(&header, hash, &next.header.context) {
@@ -60,6 +61,8 @@ impl Core {
         let tree = state.tree();
         let protocol = tree.and_then(|tree| links::protocol(&tree, None));
         if !links::must_link(protocol) {
+            // The search is long, and is not repeated for every read.
+            state.set_link(Link::Silent(next.hash));
             return Ok(());
         }
         for at in state.board.voters(root) {

@@ -124,7 +124,7 @@ impl Core {
         at: usize,
         proved: &Proved,
     ) -> Result<Root, Outcome> {
-        if state.link() == Link::Unknown
+        if matches!(state.link(), Link::Unknown)
             && let Some(settled) = self.settle_by_header(state, at, proved)
         {
             return settled;

@@ -259,3 +259,35 @@ async fn without_any_node_there_is_an_error_in_words() {
     let got = daemon.get("/version").await;
     assert_eq!(got.error(), "heliostat.no_endpoint", "{got:?}");
 }
+
+#[tokio::test]
+async fn clients_that_ask_nonsense_are_told_so_and_cost_no_endpoint_its_name() {
+    let (_network, nodes) = network(Made::small(), 2).await;
+    let daemon = Daemon::serve(settings(&nodes)).await;
+    let long = format!("/{}", "x".repeat(9 << 10));
+    let deep = format!(
+        "/chains/main/blocks/head/context/raw/bytes{}",
+        "/x".repeat(200)
+    );
+    for path in [
+        long.as_str(),
+        &deep,
+        "/chains/main/blocks/nonsense/hash",
+        "/chains/main/blocks/head/context/raw/bytes/v1?depth=-1",
+        "/chains/main/blocks/head/context/merkle_tree_v2/v1?holey=maybe",
+        "/chains/main/%ff",
+    ] {
+        let got = daemon.get(path).await;
+        assert_eq!((got.status, got.grade), (400, None), "{path:.60}: {got:?}");
+    }
+    // Nothing here, and that is said by a node or by a proof.
+    for path in [
+        "/chains/main/blocks/head/context/contracts/nobody/balance",
+        "/chains/main/blocks/head/helpers/nothing",
+        "/nothing",
+    ] {
+        assert_eq!(daemon.get(path).await.status, 404, "{path}");
+    }
+    let mut state = daemon.light.status().endpoints.into_iter();
+    assert!(state.all(|endpoint| endpoint.is_usable()));
+}

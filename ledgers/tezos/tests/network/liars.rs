@@ -75,6 +75,11 @@ async fn a_state_that_the_next_header_refutes_convicts_under_a_final_header() {
         let found = daemon.light.upstreams().findings();
         assert_eq!(found[0].evidence.rule, "tezos.state-root", "{lie:?}");
         daemon.only_convicts(&[&nodes[0]]);
+        // The same answer says nothing of another block.
+        let mut other = found[0].evidence.clone();
+        let question = other.exhibits.iter_mut().find(|one| one.name == "question");
+        question.unwrap().bytes = b"/chains/main/blocks/head/context/x".to_vec();
+        assert!(evidence::recheck(&other).is_err());
     }
 }
 
