@@ -161,12 +161,16 @@ fn every_setting_with_a_flag_names_that_flag() {
     let output = heliostat(folder().path(), &args, &[]);
     assert!(!words(&output).contains("hunter2"));
     let covered = |setting: &&heliostat::config::settings::Setting| {
+        // The other ledger has a quick start of its own.
+        if setting.table.starts_with("chain.<tezos>") {
+            return false;
+        }
         let flag = setting.flag.split(", ").next().unwrap_or_default();
         flags.iter().any(|(given, _)| *given == flag)
     };
     let mut looked_at = 0;
     for setting in settings().filter(covered) {
-        let path = setting.path().replace("<name>", "zcash");
+        let path = setting.path().replace("<zcash>", "zcash");
         // The second upstream is the witness.
         let index = usize::from(setting.key == "role");
         let path = path.replace("upstream", &format!("upstream[{index}]"));

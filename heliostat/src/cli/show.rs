@@ -12,7 +12,10 @@ use clap_complete::Shell;
 use serde_json::json;
 
 use super::{Cli, Target, exit::Failure};
-use crate::config::effective;
+use crate::config::{
+    Config,
+    effective::{self, Origins},
+};
 
 /// The name that is typed.
 const NAME: &str = "heliostat";
@@ -24,9 +27,21 @@ const NAME: &str = "heliostat";
 pub fn config(target: Target, json: bool) -> Result<(), Failure> {
     let file = target.config.clone();
     let origins = target.origins()?;
-    let config = target.config(false)?;
+    effective(&target.config(false)?, &origins, file.as_deref(), json)
+}
+
+/// Prints a configuration, read from `file` if from one.
+///
+/// # Errors
+/// Standard output is gone.
+pub(crate) fn effective(
+    config: &Config,
+    origins: &Origins,
+    file: Option<&Path>,
+    json: bool,
+) -> Result<(), Failure> {
     let environment = |name: &str| std::env::var(name).ok();
-    let sections = effective::sections(&config, &origins, &environment);
+    let sections = effective::sections(config, origins, &environment);
     print(&match json {
         true => format!("{}\n", json!({ "file": file, "sections": sections })),
         false => effective::toml(&sections),

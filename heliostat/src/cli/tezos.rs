@@ -7,9 +7,11 @@ use clap::{Args, Subcommand};
 use heliostat_core::Assurance;
 use heliostat_observe::logs;
 
-use super::{exit::Failure, zcash::log_format};
+use super::{door::DoorArgs, exit::Failure, zcash::log_format};
 use crate::config::{
     ChainConfig, Config, TezosConfig,
+    effective::Origins,
+    settings::tezos::METHODS,
     tezos::{Checkpoint, HeadName, ModeName},
 };
 
@@ -58,15 +60,15 @@ pub struct TezosArgs {
     /// Append events to a file instead of standard error
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
-    /// Serve unencrypted connections beyond loopback
-    #[arg(long)]
-    no_tls_very_insecure: bool,
     /// The block of `get balance`
     #[arg(long, short = 'b', value_name = "BLOCK", default_value = "head")]
     pub block: String,
     /// Refuse to answer when the block is of another protocol
     #[arg(long, short = 'p', value_name = "HASH")]
     pub protocol: Option<String>,
+    /// Who may connect
+    #[command(flatten)]
+    door: DoorArgs,
 }
 
 /// Whom to ask, and what is enough: the flags that no other ledger has.
@@ -93,9 +95,9 @@ pub struct NodeArgs {
     /// Which block `head` is [default: newest; proven with --minimum proven]
     #[arg(long, value_enum)]
     pub head: Option<HeadName>,
-    /// The lowest grade that is answered: proven, agreed K/N or relayed
-    #[arg(long, value_name = "GRADE")]
-    pub minimum: Option<Assurance>,
+    /// Refuse answers below this grade, of all methods or of one, such as balance=proven; may be repeated
+    #[arg(long, value_name = "[METHOD=]GRADE", value_parser = minimum)]
+    pub minimum: Vec<(String, String)>,
     /// The greatest proof-of-work stamp of a header, 0 for a network without [default: 281474976710655, as on mainnet]
     #[arg(long, value_name = "NUMBER")]
     pub proof_of_work_threshold: Option<u64>,
@@ -113,6 +115,12 @@ pub enum Verb {
     /// List what is known here
     #[command(subcommand)]
     List(List),
+    /// Print the effective configuration, and where each value comes from
+    ShowConfig {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
     /// Diagnose every node
     Check {
         /// Print one JSON document.
@@ -167,10 +175,54 @@ pub enum Protocols {
     Protocols,
 }
 
+/// `GRADE` for every method, or `METHOD=GRADE`.
+fn minimum(text: &str) -> Result<(String, String), String> {
+    let (method, grade) = text.split_once('=').unwrap_or(("*", text));
+    let known = method == "*" || METHODS.contains(&method);
+    if !known {
+        return Err(format!(
+            "there is no method {method:?}; docs/tezos-methods.md lists them"
+        ));
+    }
+    let grade: Assurance = grade.parse().map_err(|wrong| format!("{wrong}"))?;
+    Ok((method.to_owned(), grade.to_string()))
+}
+
 impl NodeArgs {
-    /// Whether any of them is given.
-    pub fn is_given(&self) -> bool {
-        self.mode.is_some() || !self.endpoint.is_empty() || self.sources.is_some()
+    /// Which flag sets what.
+    fn origins(&self, origins: &mut Origins) {
+        let light = self.mode.unwrap_or_default() == ModeName::Light;
+        let main = light && self.sources.is_some();
+        for (key, flag, given) in [
+            ("mode", "--mode", self.mode.is_some()),
+            ("sources", "--sources", self.sources.is_some()),
+            ("endpoint", "--endpoint", main && !self.endpoint.is_empty()),
+            (
+                "endpoints",
+                "--endpoint",
+                !main && !self.endpoint.is_empty(),
+            ),
+            (
+                "min-agreement",
+                "--min-agreement",
+                self.min_agreement.is_some(),
+            ),
+            ("network", "--chain", self.chain.is_some()),
+            ("finality", "--finality", self.finality),
+            ("head", "--head", self.head.is_some()),
+            (
+                "proof-of-work-threshold",
+                "--proof-of-work-threshold",
+                self.proof_of_work_threshold.is_some(),
+            ),
+        ] {
+            if given {
+                origins.flag(format!("{}.{key}", at()), flag);
+            }
+        }
+        for (method, _) in &self.minimum {
+            origins.flag(format!("{}.minimum.{method}", at()), "--minimum");
+        }
     }
 
     /// The chain's settings.
@@ -192,9 +244,7 @@ impl NodeArgs {
             sources: self.sources,
             ..TezosConfig::default()
         };
-        if let Some(grade) = self.minimum {
-            tezos.minimum = [("*".to_owned(), grade.to_string())].into();
-        }
+        tezos.minimum = self.minimum.into_iter().collect();
         match (mode, &tezos.sources) {
             // As Octez: whoever gives a file also says which of its nodes is
             // the main one, or means the default.
@@ -226,6 +276,37 @@ pub(crate) fn at() -> String {
 }
 
 impl TezosArgs {
+    /// Which flag sets what.
+    pub(crate) fn origins(&self) -> Origins {
+        let mut origins = Origins::default();
+        let has_file = self.log_file.is_some();
+        let ledger = format!("{}.ledger", at());
+        let listen = format!("{}.listen", at());
+        let checkpoint = format!("{}.checkpoint", at());
+        for (path, flag, given) in [
+            ("store.address", "--store", self.store.is_some()),
+            ("observe.listen", "--observe", self.observe.is_some()),
+            ("observe.log-level", "--log-level", self.log_level.is_some()),
+            ("observe.log-format", "--log-file", has_file),
+            (
+                "observe.log-format",
+                "--log-format",
+                self.log_format.is_some(),
+            ),
+            ("observe.log-file", "--log-file", has_file),
+            (&ledger, "tezos", true),
+            (&listen, "--listen", self.listen.is_some()),
+            (&checkpoint, "--checkpoint", self.checkpoint.is_some()),
+        ] {
+            if given {
+                origins.flag(path, flag);
+            }
+        }
+        self.nodes.origins(&mut origins);
+        self.door.origins(&mut origins);
+        origins
+    }
+
     /// The configuration, and remarks for the operator.
     ///
     /// # Errors
@@ -250,7 +331,7 @@ impl TezosArgs {
         };
         config.observe.log_format = self.log_format.unwrap_or(format);
         config.observe.log_file = self.log_file;
-        config.door.no_tls_very_insecure = self.no_tls_very_insecure;
+        config.door = self.door.into_config();
         config.chain = [(CHAIN.to_owned(), ChainConfig::Tezos(tezos))].into();
         Ok((config, notes))
     }

@@ -12,6 +12,7 @@ use heliostat_tezos_protocol::Protocol;
 use crate::{
     cli::{
         exit::Failure,
+        show,
         tezos::{Balance, Get, Rpc, TezosCommand, Verb, at},
     },
     config::{ChainConfig, Config},
@@ -31,11 +32,13 @@ pub fn run(command: TezosCommand) -> Result<(), Failure> {
         return Ok(());
     }
     let (block, protocol) = (args.block.clone(), args.protocol.clone());
+    let origins = args.origins();
     let (config, notes) = args.into_config()?;
     config.validate()?;
     match verb {
         None => run::until_stopped(config, &notes),
         Some(Verb::Check { json }) => crate::check::run(config, json),
+        Some(Verb::ShowConfig { json }) => show::effective(&config, &origins, None, json),
         Some(verb) => {
             for note in &notes {
                 eprintln!("Warning: {note}");
@@ -65,7 +68,9 @@ async fn answer(
             Verb::Get(Get::Balance(Balance::For { address })) => {
                 client::balance(&light, address, block).await
             }
-            Verb::List(_) | Verb::Check { .. } => unreachable!("these ask no light core"),
+            Verb::List(_) | Verb::Check { .. } | Verb::ShowConfig { .. } => {
+                unreachable!("these ask no light core")
+            }
         }
     };
     let answered = answered.await;

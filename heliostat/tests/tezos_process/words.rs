@@ -124,3 +124,55 @@ fn every_commands_help_shows_what_it_takes() {
         );
     }
 }
+
+#[test]
+fn every_setting_with_a_flag_names_that_flag() {
+    let flags = [
+        ("--mode", "light"),
+        ("--min-agreement", "0.5"),
+        ("--chain", "test"),
+        (
+            "--checkpoint",
+            "15181988:BMMhJ4R65r5CBT3c9cRQfna28ApcqASYaN1oFepMxFmTF9zzR1M",
+        ),
+        ("--finality", ""),
+        ("--head", "proven"),
+        ("--listen", "127.0.0.1:1"),
+        ("--proof-of-work-threshold", "7"),
+        ("--minimum", "balance=proven"),
+        ("--endpoint", "http://me:hunter2@a:1"),
+        ("--endpoint", "http://b:1"),
+    ];
+    let mut args = vec!["tezos"];
+    for (flag, value) in flags {
+        args.push(flag);
+        args.extend(Some(value).filter(|value| !value.is_empty()));
+    }
+    args.extend(["show-config", "--json"]);
+    let said = heliostat(&args);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(!said.out.contains("hunter2"), "{}", said.out);
+    let shown: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let sections = shown["sections"].as_array().unwrap();
+    let rows: Vec<_> = sections
+        .iter()
+        .flat_map(|section| section["rows"].as_array().unwrap())
+        .collect();
+    let settings = heliostat::config::settings::tezos::SETTINGS.iter();
+    let mut looked_at = 0;
+    for setting in settings.filter(|setting| !setting.flag.is_empty()) {
+        // These two take a file, which the flags here do without.
+        if ["sources", "endpoint"].contains(&setting.key) {
+            continue;
+        }
+        let path = setting.path().replace("<tezos>", "tezos");
+        let row = rows.iter().find(|row| row["setting"] == path).unwrap();
+        assert_eq!(row["origin"]["flag"], setting.flag, "{row}");
+        looked_at += 1;
+    }
+    assert_eq!(looked_at, flags.len() - 2);
+    let minimum = rows
+        .iter()
+        .find(|row| row["setting"] == "chain.tezos.minimum.balance");
+    assert_eq!(minimum.unwrap()["origin"]["flag"], "--minimum");
+}
