@@ -119,6 +119,30 @@ pub struct ObserveConfig {
     pub log_format: logs::Format,
     /// Where it is written; standard error without it.
     pub log_file: Option<PathBuf>,
+    /// `[observe.otlp]`
+    pub otlp: OtlpConfig,
+}
+
+/// The collector that traces and metrics are sent to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct OtlpConfig {
+    /// Its address; nothing is sent without it.
+    pub endpoint: Option<String>,
+    /// The time between two pushes of the metrics.
+    pub interval_seconds: u64,
+    /// The share of answers that are traced, 0 to 1.
+    pub sample: f64,
+}
+
+impl Default for OtlpConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            interval_seconds: heliostat_observe::defaults::OTLP_INTERVAL.as_secs(),
+            sample: heliostat_observe::defaults::OTLP_SAMPLE,
+        }
+    }
 }
 
 /// What of `[door]` holds for the observe address.
@@ -142,6 +166,7 @@ impl Default for ObserveConfig {
             log_level: logs::Level::default(),
             log_format: logs::Format::default(),
             log_file: None,
+            otlp: OtlpConfig::default(),
         }
     }
 }
@@ -228,6 +253,7 @@ impl Config {
             ));
         }
         self.door.validate()?;
+        crate::telemetry::validate(&self.observe.otlp)?;
         let address = self.store.address.as_deref().unwrap_or_default();
         if self.chain.len() > 1 && address.starts_with("sqlite:") && !address.contains("{chain}") {
             return Err(ConfigError::value(

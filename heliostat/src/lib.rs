@@ -25,6 +25,7 @@
 //! | [`run`] | the quick starts and `run`: a node until a signal |
 //! | [`reload`] | SIGHUP: what is taken over without a restart |
 //! | [`doors`] | the listening sockets of a process |
+//! | [`telemetry`] | what is sent to a collector |
 //! | [`progress`] | the initial sync, drawn on a terminal or logged |
 //! | [`check`], [`status`], [`verify`] | the commands of these names |
 //! | [`evidence`] | proofs of lies, checked again |
@@ -44,6 +45,7 @@ pub mod progress;
 pub mod reload;
 pub mod run;
 pub mod status;
+pub mod telemetry;
 pub mod tezos;
 pub mod top;
 pub mod verify;

@@ -65,6 +65,7 @@ async fn open(
 pub struct RunningNode {
     chains: Vec<Arc<dyn Running>>,
     subject: Arc<Chains>,
+    metrics: Arc<Metrics>,
     served: Vec<(&'static str, SocketAddr)>,
     observe: SocketAddr,
     stop: CancellationToken,
@@ -119,11 +120,13 @@ pub async fn start(config: Config) -> Result<RunningNode, Failure> {
     let observe_addr = observe.local_addr();
     let stop_observe = CancellationToken::new();
     let watched = Arc::clone(&subject) as Arc<dyn Subject>;
-    let router = heliostat_observe::router_until(watched, metrics, stop_observe.clone());
+    let router =
+        heliostat_observe::router_until(watched, Arc::clone(&metrics), stop_observe.clone());
     let observing = tokio::spawn(observe.serve(router, stop_observe.clone()));
     Ok(RunningNode {
         chains,
         subject,
+        metrics,
         served,
         observe: observe_addr,
         stop,
@@ -179,6 +182,11 @@ impl RunningNode {
     /// What whoever observes this node asks.
     pub fn subject(&self) -> Arc<dyn Subject> {
         Arc::clone(&self.subject) as Arc<dyn Subject>
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// What `/status` answers.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use heliostat_observe::{
-    logs::{self, Control},
+    logs::{self, Control, Extra},
     systemd::Notify,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,6 +22,7 @@ use crate::{
     node,
     progress::Display,
     reload::Reload,
+    telemetry,
 };
 
 /// Runs `config` until SIGTERM or SIGINT, then stops in an orderly way. A
@@ -45,11 +46,18 @@ pub fn file(file: PathBuf) -> Result<(), Failure> {
 fn until(config: Config, file: Option<PathBuf>, notes: &[String]) -> Result<(), Failure> {
     let on_terminal = io::stderr().is_terminal() && config.observe.log_file.is_none();
     let display = Display::new(on_terminal);
-    let logs = start_logs(&config.observe, &display)?;
+    let runtime = runtime()?;
+    // The collector's connection lives on the runtime, and its spans come
+    // through the logs.
+    let (telemetry, extra) = {
+        let _within = runtime.enter();
+        telemetry::open(&config.observe)?
+    };
+    let logs = start_logs(&config.observe, &display, extra)?;
     for note in notes {
         tracing::warn!("{note}");
     }
-    runtime()?.block_on(async {
+    runtime.block_on(async {
         // Installed before anything starts: a signal during the start must
         // not kill a process that is opening its store.
         let mut signals = Signals::install()?;
@@ -60,6 +68,7 @@ fn until(config: Config, file: Option<PathBuf>, notes: &[String]) -> Result<(), 
             () = signals.next() => return Ok(()),
         };
         let manager = ServiceManager::begin(&node);
+        let sending = telemetry.begin(node.subject(), node.metrics());
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             grpc = node.addr_of("zcash").map(tracing::field::display),
@@ -86,8 +95,13 @@ fn until(config: Config, file: Option<PathBuf>, notes: &[String]) -> Result<(), 
         manager.stopping();
         display.clear();
         tracing::info!("stopping; a second signal ends the process at once");
+        let stopped = async {
+            let stopped = node.shutdown().await;
+            sending.end().await;
+            stopped
+        };
         let stopped = tokio::select! {
-            stopped = node.shutdown() => stopped,
+            stopped = stopped => stopped,
             () = signals.next() => process::exit(1),
         };
         failure.map_or(stopped, Err)
@@ -167,13 +181,17 @@ fn install(kind: SignalKind) -> Result<Signal, Failure> {
 }
 
 /// Starts logging as configured.
-fn start_logs(config: &ObserveConfig, display: &Display) -> Result<Control, Failure> {
+fn start_logs(
+    config: &ObserveConfig,
+    display: &Display,
+    extra: Option<Extra>,
+) -> Result<Control, Failure> {
     let (level, format) = (config.log_level, config.log_format);
     let Some(path) = &config.log_file else {
         let display = display.clone();
         let colour = io::stderr().is_terminal();
         let writer = move || Beside(display.clone());
-        return Ok(logs::start(level, format, colour, writer, None));
+        return Ok(logs::start(level, format, colour, writer, extra));
     };
     let file = OpenOptions::new().create(true).append(true).open(path);
     let file = file.map_err(|error| {
@@ -183,7 +201,7 @@ fn start_logs(config: &ObserveConfig, display: &Display) -> Result<Control, Fail
         );
         ConfigError::value("observe.log-file", words)
     })?;
-    Ok(logs::start(level, format, false, Mutex::new(file), None))
+    Ok(logs::start(level, format, false, Mutex::new(file), extra))
 }
 
 /// Standard error, beside whatever the display draws there.

@@ -189,9 +189,21 @@ impl Otlp {
     }
 }
 
+/// Whether a collector can be at `endpoint`; asks nobody.
+///
+/// # Errors
+/// The address is none.
+pub fn check(endpoint: &str) -> Result<(), OtlpError> {
+    to(endpoint).map(|_| ())
+}
+
 /// A connection that is made when it is first used, and again whenever it
 /// broke.
 fn channel(endpoint: &str) -> Result<Channel, OtlpError> {
+    Ok(to(endpoint)?.connect_lazy())
+}
+
+fn to(endpoint: &str) -> Result<Endpoint, OtlpError> {
     let address = |reason: String| OtlpError::Address {
         endpoint: endpoint.to_owned(),
         reason,
@@ -211,7 +223,7 @@ fn channel(endpoint: &str) -> Result<Channel, OtlpError> {
         let tls = ClientTlsConfig::new().with_native_roots();
         to = to.tls_config(tls).map_err(words)?;
     }
-    Ok(to.connect_lazy())
+    Ok(to)
 }
 
 /// Nanoseconds since the Unix epoch.

@@ -1,12 +1,10 @@
 //! Traces and metrics, as a real collector endpoint receives them.
 #![cfg(feature = "otlp")]
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+#[path = "otlp/collector.rs"]
+mod collector;
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request, routing::get};
 use futures::{FutureExt, future::BoxFuture};
@@ -15,116 +13,13 @@ use heliostat_observe::{
     metrics::METRICS,
     otlp::{Options, Otlp},
 };
-use opentelemetry_proto::tonic::{
-    collector::{
-        metrics::v1::{
-            ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-            metrics_service_server::{MetricsService, MetricsServiceServer},
-        },
-        trace::v1::{
-            ExportTraceServiceRequest, ExportTraceServiceResponse,
-            trace_service_server::{TraceService, TraceServiceServer},
-        },
-    },
-    common::v1::{KeyValue, any_value::Value},
-    metrics::v1::{Metric, metric::Data, number_data_point},
-    trace::v1::Span,
-};
-use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request as Call, Response, Status as Refusal, transport::Server};
 use tower::ServiceExt;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// A collector that keeps what it is sent.
-#[derive(Clone, Default)]
-struct Collector {
-    metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
-    spans: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
-    refuses: Arc<Mutex<bool>>,
-    news: Arc<Notify>,
-}
-
-#[tonic::async_trait]
-impl MetricsService for Collector {
-    async fn export(
-        &self,
-        request: Call<ExportMetricsServiceRequest>,
-    ) -> Result<Response<ExportMetricsServiceResponse>, Refusal> {
-        let refuses = *self.refuses.lock().expect("no panic");
-        self.metrics
-            .lock()
-            .expect("no panic")
-            .push(request.into_inner());
-        self.news.notify_waiters();
-        match refuses {
-            true => Err(Refusal::unavailable("full")),
-            false => Ok(Response::new(Default::default())),
-        }
-    }
-}
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Call<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Refusal> {
-        self.spans
-            .lock()
-            .expect("no panic")
-            .push(request.into_inner());
-        Ok(Response::new(Default::default()))
-    }
-}
-
-impl Collector {
-    async fn serve(&self) -> (SocketAddr, JoinHandle<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let server = Server::builder()
-            .add_service(MetricsServiceServer::new(self.clone()))
-            .add_service(TraceServiceServer::new(self.clone()));
-        let incoming = tonic::transport::server::TcpIncoming::from(listener);
-        let task = tokio::spawn(async move {
-            let served = server.serve_with_incoming(incoming).await;
-            served.expect("it serves");
-        });
-        (address, task)
-    }
-
-    /// Returns when `count` pushes of metrics have come.
-    async fn pushes(&self, count: usize) {
-        loop {
-            let news = self.news.notified();
-            if self.metrics.lock().expect("no panic").len() >= count {
-                return;
-            }
-            let waited = tokio::time::timeout(Duration::from_secs(1), news).await;
-            drop(waited);
-        }
-    }
-
-    fn last_metrics(&self) -> BTreeMap<String, Metric> {
-        let pushes = self.metrics.lock().expect("no panic");
-        let last = pushes.last().expect("a push came");
-        let scopes = last
-            .resource_metrics
-            .iter()
-            .flat_map(|one| &one.scope_metrics);
-        let metrics = scopes.flat_map(|scope| &scope.metrics);
-        metrics
-            .map(|metric| (metric.name.clone(), metric.clone()))
-            .collect()
-    }
-
-    fn all_spans(&self) -> Vec<Span> {
-        let batches = self.spans.lock().expect("no panic");
-        let resources = batches.iter().flat_map(|batch| &batch.resource_spans);
-        let scopes = resources.flat_map(|resource| &resource.scope_spans);
-        scopes.flat_map(|scope| scope.spans.clone()).collect()
-    }
-}
+use collector::{Collector, text};
 
 struct Fixed;
 
@@ -154,14 +49,6 @@ fn options(address: SocketAddr, sample: f64) -> Options {
         interval: Duration::from_millis(20),
         sample,
         version: "1.2.3".into(),
-    }
-}
-
-fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
-    let found = attributes.iter().find(|pair| pair.key == key)?;
-    match found.value.as_ref()?.value.as_ref()? {
-        Value::StringValue(text) => Some(text),
-        _ => None,
     }
 }
 
@@ -298,10 +185,7 @@ async fn a_collector_that_is_away_or_refuses_is_tried_again() {
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert!(!run.is_finished());
 
-    let server = Server::builder()
-        .add_service(MetricsServiceServer::new(collector.clone()))
-        .add_service(TraceServiceServer::new(collector.clone()));
-    let serving = tokio::spawn(server.serve(address));
+    let (_, serving) = collector.serve_at(address).await;
     collector.pushes(2).await;
     *collector.refuses.lock().expect("no panic") = false;
     collector.pushes(4).await;

@@ -83,6 +83,10 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 const TABLES: &[Table] = &[
     table("store", "Where the replicas live."),
     table("observe", "Metrics, health, status and logs."),
+    table(
+        "observe.otlp",
+        "The OpenTelemetry collector that traces and metrics are sent to, over gRPC.",
+    ),
 ];
 
 /// One setting.
@@ -192,4 +196,10 @@ const SETTINGS: &[Setting] = &[
         "`text` for people, `json` for one object a line."),
     set("observe", "log-file", "standard error", r#""/var/log/heliostat.log""#, "--log-file",
         "A file that events are appended to."),
+    set("observe.otlp", "endpoint", "nothing is sent", r#""http://127.0.0.1:4317""#, "",
+        "The collector's address, `http://` or `https://`. Metrics are those of `/metrics`, counters without `_total`; traces have the method, chain, status and grade of an answer and the questions to upstreams it took, never what was asked."),
+    set("observe.otlp", "interval-seconds", "15", "15", "",
+        "The time between two pushes of the metrics."),
+    set("observe.otlp", "sample", "0.01", "0.01", "",
+        "The share of answers that are traced, 0 to 1. Clients cannot ask for a trace."),
 ];

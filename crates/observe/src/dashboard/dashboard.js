@@ -67,7 +67,7 @@ function upstreams(all) {
 
 function disagreements([all, omitted]) {
   const rows = [...all].reverse().map((one) => make("tr", {},
-    make("th", { scope: "row", "data-label": "at height" }, whole(one.height)),
+    make("th", { scope: "row", class: "short", "data-label": "at height" }, whole(one.height)),
     make("td", { class: "full" }, one.upstream),
     make("td", { class: "full", "data-label": "theirs" }, make("code", {}, one.theirs)),
     make("td", { class: "full", "data-label": "ours" }, make("code", {}, one.ours))));
@@ -79,8 +79,7 @@ function disagreements([all, omitted]) {
   ];
 }
 
-function receipts(states) {
-  const all = Object.entries(states);
+function receipts(all) {
   return [
     make("h3", {}, "Outbox"),
     make("dl", { class: "facts" }, ...all.map(([state, count]) => fact(state, whole(count)))),
@@ -154,7 +153,8 @@ function drawChain(shown, chain) {
   show(parts.findings, [chain.findings, liesLeftOut], findings(name, shown.opened));
   const forks = [chain.disagreements, forksLeftOut];
   show(parts.disagreements, forks, (all) => (all[0].length > 0 ? disagreements(all) : []));
-  show(parts.receipts, chain.outbox, (all) => (Object.keys(all).length > 0 ? receipts(all) : []));
+  const kept = Object.entries(chain.outbox).filter(([, count]) => count > 0);
+  show(parts.receipts, kept, (all) => (all.length > 0 ? receipts(all) : []));
 }
 
 function drawSamples(shown) {
