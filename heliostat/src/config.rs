@@ -10,6 +10,7 @@
 //! | [`document`] | `docs/configuration.md` and `heliostat.example.toml`, made from the settings |
 //! | [`door`] | `[door]` and what is below it |
 //! | [`tezos`] | `[chain.NAME]` with `ledger = "tezos"` |
+//! | [`upstream`] | certificates and tokens of upstreams |
 //! | [`zcash`] | `[chain.NAME]` with `ledger = "zcash"` |
 
 pub mod change;
@@ -19,6 +20,7 @@ pub mod effective;
 pub mod keys;
 pub mod settings;
 pub mod tezos;
+pub mod upstream;
 pub mod zcash;
 
 use std::{

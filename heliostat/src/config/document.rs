@@ -94,9 +94,7 @@ pub fn example() -> String {
     for table in tables().filter(|table| !table.about.is_empty()) {
         text.push('\n');
         comment(&mut text, table.about);
-        // An entry that nobody needs must not be there by itself.
-        let unneeded = table.repeated && !of(table).iter().any(|setting| setting.required);
-        let mark = if unneeded { "# " } else { "" };
+        let mark = if table.optional { "# " } else { "" };
         let heading = named(&heading(table));
         let _ = writeln!(text, "{mark}{heading}");
         if let (true, Some(key)) = (table.free, table.keys.last()) {
@@ -162,7 +160,7 @@ mod tests {
             .lines()
             .map(|line| {
                 line.strip_prefix("# ")
-                    .filter(|line| line.contains(" = ") || line.starts_with("[["))
+                    .filter(|line| line.contains(" = ") || line.starts_with('['))
                     .unwrap_or(line)
                     .to_owned()
             })

@@ -153,7 +153,7 @@ pub fn sections(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<Section> {
     let written = TomlTable::try_from(config).expect("a configuration is always TOML");
-    let mut sections = Vec::new();
+    let mut sections: Vec<(String, Section)> = Vec::new();
     for table in tables().filter(|table| !table.about.is_empty()) {
         for (path, held) in instances(&written, table) {
             let rows: Vec<_> = if table.free {
@@ -174,21 +174,38 @@ pub fn sections(
                     .map(|setting| row(setting, &path, &held, origins, environment))
                     .collect()
             };
-            let heading = match (table.repeated, path.rsplit_once('[')) {
-                (true, Some((above, _))) => format!("[[{above}]]"),
-                _ => format!("[{path}]"),
+            let named = without_places(&path);
+            let heading = match table.repeated {
+                true => format!("[[{named}]]"),
+                false => format!("[{named}]"),
             };
-            sections.push(Section { heading, rows });
+            // As in a file: what belongs to one entry of a list stands right
+            // below it.
+            let entry = path.rfind(']').map(|end| &path[..=end]);
+            let above = sections
+                .iter()
+                .rposition(|(above, _)| entry.is_some_and(|entry| above.starts_with(entry)));
+            let at = above.map_or(sections.len(), |above| above + 1);
+            sections.insert(at, (path, Section { heading, rows }));
         }
     }
-    // As in a file: what belongs to a chain stands below it.
-    sections.sort_by_key(|section| chain_of(&section.heading));
-    sections
+    // And what belongs to a chain below that.
+    sections.sort_by_key(|(path, _)| chain_of(path));
+    sections.into_iter().map(|(_, section)| section).collect()
 }
 
-/// The chain a heading belongs to, nothing for what is above all chains.
-fn chain_of(heading: &str) -> String {
-    let path = heading.trim_matches(['[', ']']);
+/// A path as a heading has it: `a[1].b` is `a.b`.
+fn without_places(path: &str) -> String {
+    let mut parts = path.split('[');
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        named.push_str(part.split_once(']').map_or("", |(_, rest)| rest));
+    }
+    named
+}
+
+/// The chain a path belongs to, nothing for what is above all chains.
+fn chain_of(path: &str) -> String {
     let name = path.strip_prefix("chain.").unwrap_or_default();
     name.split('.').next().unwrap_or_default().to_owned()
 }

@@ -35,6 +35,8 @@ pub struct Table {
     pub shape: &'static str,
     /// Whether it appears once per entry (`[[…]]`).
     pub repeated: bool,
+    /// Whether an example is better off without it.
+    pub optional: bool,
     /// Whether its keys are those of `keys` instead of settings.
     pub free: bool,
     /// The keys of a free table.
@@ -67,6 +69,7 @@ const fn table(shape: &'static str, about: &'static str) -> Table {
     Table {
         shape,
         repeated: false,
+        optional: false,
         free: false,
         keys: &[],
         about,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use heliostat_core::Assurance;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, settings};
+use super::{ConfigError, settings, upstream::UpstreamAccess};
 
 /// A Zcash chain: whom it follows, where it serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,9 @@ pub struct UpstreamConfig {
     /// Its own credentials.
     #[serde(flatten)]
     pub credentials: Credentials,
+    /// Certificates and tokens.
+    #[serde(flatten)]
+    pub access: UpstreamAccess,
 }
 
 /// What an upstream is for.
@@ -260,6 +263,7 @@ impl ZcashConfig {
             let at = format!("{at}.upstream[{index}]");
             check_url(&upstream.url, &at)?;
             upstream.credentials.validate(&at)?;
+            upstream.access.validate(&at)?;
             let twin = |other: &UpstreamConfig| other.url == upstream.url;
             if self.upstream[..index].iter().any(twin) {
                 return Err(ConfigError::value(

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use heliostat_core::Fault;
-use heliostat_node::{Asked, Role, State};
+use heliostat_node::{Asked, Role, State, access::Access};
 use heliostat_observe::UpstreamStatus;
 use heliostat_zcash::{
     credentials::{self, Given},
@@ -159,7 +159,8 @@ fn open(
         asked: asked.clone(),
         ..Limits::default()
     };
-    let rpc = Rpc::new(&endpoint.url, endpoint.auth, limits);
+    let access = Access::open(&upstream.access.options()).map_err(|error| error.to_string())?;
+    let rpc = Rpc::secured(&endpoint.url, endpoint.auth, limits, access);
     let rpc = rpc.map_err(|error| error.to_string())?;
     Ok(Node {
         name: rpc.address().to_owned(),

@@ -22,6 +22,7 @@ pub const TABLES: &[Table] = &[
     ),
     Table {
         repeated: true,
+        optional: true,
         ..table(
             "door.auth.scope",
             "What a scope covers. Without any of these, every good token covers everything.",

@@ -41,11 +41,18 @@ pub const TABLES: &[Table] = &[
         )
     },
     Table {
+        optional: true,
+        ..table(
+            "chain.<zcash>.upstream.oauth2",
+            "Bearer tokens for this upstream from an issuer, for client credentials (RFC 6749, section 4.4); renewed ahead of their end.",
+        )
+    },
+    Table {
         free: true,
         keys: METHODS,
         ..table(
             "chain.<zcash>.minimum",
-            "The lowest grade that is answered, by method: `proven`, `agreed k/n` or `relayed`. Below it the method is refused with FAILED_PRECONDITION.",
+            "The lowest grade that is answered, by method: `proven`, `agreed k/n` or `relayed`. Below it the method is refused with FAILED_PRECONDITION, and told the grade it reached. On the command line: `--minimum METHOD=GRADE`.",
         )
     },
     table(
@@ -56,6 +63,7 @@ pub const TABLES: &[Table] = &[
 
 const CHAIN: &str = "chain.<zcash>";
 const UPSTREAM: &str = "chain.<zcash>.upstream";
+const OAUTH2: &str = "chain.<zcash>.upstream.oauth2";
 const COMPAT: &str = "chain.<zcash>.compat";
 
 /// Every setting, in the order of the document.
@@ -92,6 +100,19 @@ pub const SETTINGS: &[Setting] = &[
     set(UPSTREAM, "rpc-password-file", "the chain's", r#""/run/secrets/rpc-password""#, "", "A file whose first line is the password for this upstream."),
     content(set(UPSTREAM, "rpc-cookie-file", "the chain's", r#""/home/zebra/.cache/zebra/.cookie""#, "", "The cookie file of this upstream.")),
     set(UPSTREAM, "zcash-conf", "the chain's", r#""/etc/zebrad.toml""#, "", "A `zcash.conf` or `zebrad.toml` with this upstream's credentials."),
+
+    content(set(UPSTREAM, "ca-file", "the system's authorities", r#""/etc/heliostat/node-ca.pem""#, "", "The only authorities that are trusted for this upstream (pinning). Needs `https`.")),
+    content(set(UPSTREAM, "client-cert", "none", r#""/etc/heliostat/client.pem""#, "", "The certificate shown to this upstream, its intermediates after it.")),
+    content(set(UPSTREAM, "client-key", "none", r#""/etc/heliostat/client.key""#, "", "Its private key.")),
+    set(UPSTREAM, "bearer-token", "none", r#""secret""#, "", "A token sent with every request; better a file."),
+    content(set(UPSTREAM, "bearer-token-file", "none", r#""/run/secrets/node-token""#, "", "A file whose first line is the token.")),
+
+    set(OAUTH2, "token-url", "none", r#""https://login.example/token""#, "", "The issuer's token endpoint: `https`, or `http` on this machine."),
+    set(OAUTH2, "client-id", "none", r#""heliostat""#, "", "Our name there."),
+    content(set(OAUTH2, "client-secret-file", "none", r#""/run/secrets/client-secret""#, "", "A file whose first line is our secret there.")),
+    set(OAUTH2, "scopes", "none", r#"["rpc"]"#, "", "The scopes to ask for."),
+    set(OAUTH2, "audience", "none", r#""node""#, "", "Whom the token is for, where the issuer wants to know."),
+    set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer."),
 
     set(COMPAT, "plain-txid", "`false`", "false", "",
         "`SendTransaction` answers with the plain transaction id, without the double quotes lightwalletd leaves around it."),
