@@ -19,6 +19,25 @@
 //! | [`features`] | what is promised, and how it is kept: the documentation's table |
 //! | [`defaults`] | every limit and time-out, with its reason |
 //!
+//! # Using it
+//!
+//! [`Light::start`] takes [`Settings`] and asks nobody yet. A daemon serves
+//! [`Light::router`] and runs [`Light::run`] until it stops; a process that
+//! answers once calls [`Light::refresh`] and then [`client`]. Both answer from
+//! the same interface, whose rows are in [`api::method_table`]; what is always
+//! passed on is in [`api::passed_on_table`].
+//!
+//! # Grades
+//!
+//! An answer has the grade of the weakest link between it and what is believed:
+//! a value hashes to its block's root; a root is the one that enough endpoints
+//! gave, or that the next block's header commits to; a header hashes to its
+//! block; a block has enough endpoints behind it, or is final because bakers
+//! who were read by proof attested it, from a block that the operator trusts.
+//! Only the last is `proven`. Where that is possible, endpoints that are not
+//! unanimous count for nothing: what is not proven is then `relayed`, or
+//! `agreed n/n`.
+//!
 //! The pure parts are crates of their own: trees and proofs in
 //! `heliostat-tezos-context`, headers and signatures in
 //! `heliostat-tezos-verifier`, values and their text in
