@@ -65,9 +65,9 @@ pub(crate) fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        // It runs between requests as well; the headers' own time-out is the
-        // watch's.
-        .header_read_timeout(limits.idle_timeout)
+        // The watch's, as all time-outs: hyper's own is not started in every
+        // order of events.
+        .header_read_timeout(None)
         .max_buf_size(defaults::HTTP1_BUFFER);
     http.http2()
         .timer(TokioTimer::new())
@@ -237,10 +237,11 @@ where
         });
         if let Err(error) = ended.await {
             let ours = error.downcast_ref::<hyper::Error>();
-            if ours.is_some_and(hyper::Error::is_timeout) {
-                watch.cut(Cut::Idle);
-            } else if ours.is_some_and(is_for_calm) {
+            if ours.is_some_and(is_for_calm) {
                 watch.cut(Cut::Flood);
+            } else if ours.is_some_and(hyper::Error::is_parse_too_large) {
+                // It has been answered with 431.
+                house.counters.refused(Refused::Size);
             }
             // Peers vanish all the time; the peer's address is not ours to
             // log.

@@ -95,7 +95,8 @@ impl Limits {
             .handshake_timeout
             .min(self.header_timeout)
             .min(self.body_timeout)
-            .min(self.unread_timeout);
+            .min(self.unread_timeout)
+            .min(self.idle_timeout);
         (shortest / 8).clamp(Duration::from_millis(10), defaults::TICK)
     }
 }

@@ -112,7 +112,10 @@ impl<S, H> Guarded<S, H> {
             Heard::Within => self.watch.begun(),
             // While a request is under way these may be its body.
             Heard::Http1 if self.watch.requests.load(Relaxed) > 0 => {}
-            Heard::Http1 => self.watch.begun(),
+            Heard::Http1 => {
+                self.watch.speaks_http1();
+                self.watch.begun();
+            }
             Heard::Flood => {
                 self.watch.cut(Cut::Flood);
                 return Err(io::ErrorKind::ConnectionAborted.into());

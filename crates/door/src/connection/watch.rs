@@ -54,6 +54,11 @@ pub(crate) struct Watch {
     exchanges: Mutex<Vec<Weak<Exchange>>>,
     /// Requests under way.
     pub(crate) requests: AtomicU32,
+    /// Its peer speaks HTTP/1, which has no pings: at rest it has no way to
+    /// show that it is there.
+    is_http1: AtomicBool,
+    /// Since when it was seen at rest; 0 when it was not.
+    resting_since: AtomicU64,
     cut: OnceLock<Cut>,
     /// The connection should take no further requests.
     pub(crate) leaving: AtomicBool,
@@ -86,6 +91,8 @@ impl Watch {
             written: Flow::default(),
             exchanges: Mutex::default(),
             requests: AtomicU32::new(0),
+            is_http1: AtomicBool::new(false),
+            resting_since: AtomicU64::new(0),
             cut: OnceLock::new(),
             leaving: AtomicBool::new(false),
             task: AtomicWaker::new(),
@@ -134,9 +141,32 @@ impl Watch {
         }
     }
 
+    /// The first request of HTTP/1 begins.
+    pub(crate) fn speaks_http1(&self) {
+        if !self.is_http1.load(Relaxed) {
+            self.is_http1.store(true, Relaxed);
+        }
+    }
+
+    /// Whether an HTTP/1 connection has no request for too long.
+    fn is_idle(&self, now: u64, limits: &Limits) -> bool {
+        let at_rest = self.is_http1.load(Relaxed)
+            && self.requests.load(Relaxed) == 0
+            && self.owed_since.load(Relaxed) == 0
+            && !self.upgraded.load(Relaxed);
+        let since = self.resting_since.load(Relaxed);
+        if !at_rest || since == 0 {
+            let since = if at_rest { now } else { 0 };
+            self.resting_since.store(since, Relaxed);
+            return false;
+        }
+        now.saturating_sub(since) >= limits.idle_timeout.as_millis() as u64
+    }
+
     /// A request has arrived.
     pub(crate) fn request(&self) -> Arc<Exchange> {
         self.even();
+        self.resting_since.store(0, Relaxed);
         let exchange = Arc::new(Exchange::default());
         let exchanges = self.exchanges.lock();
         let mut exchanges = exchanges.unwrap_or_else(PoisonError::into_inner);
@@ -222,6 +252,9 @@ impl Watch {
             if now.saturating_sub(since) >= timeout.as_millis() as u64 {
                 return Some(reason);
             }
+        }
+        if self.is_idle(now, limits) {
+            return Some(Cut::Idle);
         }
         if is_over(self.expires.load(Relaxed), unix) {
             return Some(Cut::Expired);

@@ -194,6 +194,16 @@ async fn headers_may_be_as_large_as_the_limit() {
         let ok = reply.is_ok_and(|reply| reply.status() == 200);
         assert_eq!(ok, good, "{length} bytes over HTTP/1");
     }
+    serving.until(|door| door.refused(Refused::Size) == 1).await;
+    let endless = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'y'; 65 << 10]].concat();
+    let mut stream = send(serving.address, &endless).await;
+    let heard = until_cut(&mut stream).await;
+    // The answer may be lost when the server closes before it has read all.
+    assert!(
+        heard.is_empty() || heard.starts_with(b"HTTP/1.1 431"),
+        "{heard:?}"
+    );
+    serving.until(|door| door.refused(Refused::Size) == 2).await;
     serving.end().await;
 }
 
@@ -335,6 +345,28 @@ async fn a_body_that_comes_slowly_but_comes_is_waited_for() {
     }
     let reply = String::from_utf8(until_cut(&mut stream).await).expect("text");
     assert!(reply.ends_with("40"), "{reply}");
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn an_http1_connection_with_a_request_now_and_then_stays() {
+    let serving = serving(
+        hello(),
+        limited(Limits {
+            idle_timeout: SHORT * 4,
+            ..Limits::default()
+        }),
+    )
+    .await;
+    let mut stream = TcpStream::connect(serving.address).await.expect("open");
+    // In all twice the time-out.
+    for _ in 0..8 {
+        assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200"));
+        tokio::time::sleep(SHORT).await;
+    }
+    assert_eq!(serving.connections.accepted(), 1);
+    assert!(until_cut(&mut stream).await.is_empty());
+    assert_eq!(serving.cut(Cut::Idle), 1);
     serving.end().await;
 }
 
