@@ -115,6 +115,12 @@ pub enum Verb {
     /// List what is known here
     #[command(subcommand)]
     List(List),
+    /// Check the kept proofs of lies again
+    Verify {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the effective configuration, and where each value comes from
     ShowConfig {
         /// Print one JSON document.

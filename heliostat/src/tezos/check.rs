@@ -245,11 +245,7 @@ async fn same_chain(settings: &Settings, answering: &[Answering]) -> Option<Foun
         .map(|(other, _)| other.name.as_str())
         .collect();
     Some(match different.is_empty() {
-        true => Found::new(
-            subject,
-            Verdict::Ok,
-            format!("the same block at level {level}"),
-        ),
+        true => same_state(settings, answering, level, ours.as_str()?).await,
         false => Found::new(
             subject,
             Verdict::Failed,
@@ -260,6 +256,54 @@ async fn same_chain(settings: &Settings, answering: &[Answering]) -> Option<Foun
             ),
         ),
     })
+}
+
+/// Whether all that serve proofs have one state for one block.
+async fn same_state(
+    settings: &Settings,
+    answering: &[Answering],
+    level: i64,
+    block: &str,
+) -> Found {
+    let key: Key = KEY.parse().expect("a plain name is a key");
+    let able = || answering.iter().filter(|one| one.proves);
+    let question = Question {
+        chain: &settings.chain,
+        block,
+        key: &key,
+        holey: false,
+        cap: heliostat_tezos::defaults::PROOF_BYTES,
+    };
+    let proofs = join_all(able().map(|one| one.endpoint.prove(question))).await;
+    let mut roots = able()
+        .zip(proofs)
+        .filter_map(|(one, proof)| Some((one.name.as_str(), proof.ok()?.data()?)));
+    let subject = "endpoints together";
+    let same = format!("the same block at level {level}");
+    let Some((first, ours)) = roots.next() else {
+        return Found::new(subject, Verdict::Ok, same);
+    };
+    let others: Vec<_> = roots.collect();
+    let different: Vec<_> = others
+        .iter()
+        .filter(|(_, root)| *root != ours)
+        .map(|(name, _)| *name)
+        .collect();
+    match (different.is_empty(), others.is_empty()) {
+        (true, true) => Found::new(subject, Verdict::Ok, same),
+        (true, false) => {
+            let words = format!("{same}, and the same state after it");
+            Found::new(subject, Verdict::Ok, words)
+        }
+        (false, _) => Found::new(
+            subject,
+            Verdict::Failed,
+            format!(
+                "{same}, but {} proves another state after it than {first}; one of them lies, and a checkpoint with finality would tell which",
+                different.join(", ")
+            ),
+        ),
+    }
 }
 
 /// A short JSON answer; anything else is why the node cannot be used.

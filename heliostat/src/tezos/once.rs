@@ -38,6 +38,7 @@ pub fn run(command: TezosCommand) -> Result<(), Failure> {
     match verb {
         None => run::until_stopped(config, &notes),
         Some(Verb::Check { json }) => crate::check::run(config, json),
+        Some(Verb::Verify { json }) => crate::verify::run(config, false, json),
         Some(Verb::ShowConfig { json }) => show::effective(&config, &origins, None, json),
         Some(verb) => {
             for note in &notes {
@@ -68,7 +69,7 @@ async fn answer(
             Verb::Get(Get::Balance(Balance::For { address })) => {
                 client::balance(&light, address, block).await
             }
-            Verb::List(_) | Verb::Check { .. } | Verb::ShowConfig { .. } => {
+            Verb::List(_) | Verb::Check { .. } | Verb::Verify { .. } | Verb::ShowConfig { .. } => {
                 unreachable!("these ask no light core")
             }
         }

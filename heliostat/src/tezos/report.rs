@@ -52,7 +52,11 @@ impl Chain {
                 .map(disagreement)
                 .collect(),
             store,
-            outbox: Default::default(),
+            outbox: self
+                .light
+                .outbox()
+                .map(|outbox| outbox.counts())
+                .unwrap_or_default(),
         }
     }
 

@@ -22,6 +22,7 @@ async fn nodes_in_order_are_said_to_be() {
         "serves proofs (merkle_tree_v2, in binary)",
         "2 of 2 must agree, and 2 give proofs now",
         "the same block at level",
+        "and the same state after it",
     ] {
         assert!(said.out.contains(part), "{part:?} is not in\n{}", said.out);
     }
@@ -71,6 +72,16 @@ async fn a_node_that_is_down_is_not_ready_which_is_exit_code_3() {
         "{}",
         most.out
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_with_different_states_of_one_block_are_reported() {
+    let nodes = Nodes::start(3).await;
+    nodes.nodes[1].lie(heliostat_sim::tezos::Lie::Root);
+    let said = check(&nodes, &[]).await;
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    let words = format!("{} proves another state", nodes.nodes[1].url());
+    assert!(said.out.contains(&words), "{}", said.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
