@@ -71,7 +71,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::config::settings::tezos::METHODS;
+    use crate::config::{Config, settings::tezos::METHODS};
 
     #[test]
     fn a_minimum_can_be_set_for_exactly_the_methods_there_are() {
@@ -82,6 +82,35 @@ mod tests {
             .filter(|name| *name != "*")
             .collect();
         assert_eq!(settable, served);
+    }
+
+    /// The fenced blocks of a language in the operator's guide.
+    fn blocks(language: &str) -> Vec<String> {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tezos.md");
+        let text = std::fs::read_to_string(file).expect("the guide is in the tree");
+        let fence = format!("```{language}\n");
+        let blocks = text.split(&fence).skip(1);
+        blocks
+            .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn what_the_guide_tells_to_write_can_be_read() {
+        let files = blocks("toml");
+        assert!(!files.is_empty());
+        for file in files {
+            Config::parse(&file, "docs/tezos.md").expect("valid");
+        }
+        let lists = blocks("json");
+        assert!(!lists.is_empty());
+        for list in lists {
+            let list: serde_json::Value = serde_json::from_str(&list).expect("valid");
+            let allowed = list["rpc"]["acl"][0]["whitelist"].to_string();
+            for entry in crate::tezos::check::ALLOW {
+                assert!(allowed.contains(entry), "{allowed}");
+            }
+        }
     }
 
     #[test]
