@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use heliostat_core::Fault;
-use heliostat_tezos_context::Lookup;
+use heliostat_tezos_context::{Key, Lookup};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -61,16 +61,21 @@ enum Failure {
     Read(ReadError),
 }
 
+/// Why a proof is neither taken nor a vote.
+const BLINDED: &str = "its proof does not show the key";
+
 /// An endpoint's answer to a question for a proof.
 type Answer = (usize, Result<Proved, NoProof>);
 
 async fn race(core: &Arc<Core>, state: &Arc<BlockState>, want: &Want) -> Result<(), Failure> {
     let (sender, mut answers) = mpsc::channel(core.n());
     let result = run(core, state, want, &sender, &mut answers).await;
-    // Answers that come later are votes still, and tell who is slow or gone.
+    // Answers that come later tell still who is gone, or lies.
     answers.close();
     while let Ok((at, answer)) = answers.try_recv() {
-        core.take_late(state, at, answer);
+        if let Err(error) = answer {
+            core.note(at, error);
+        }
     }
     result
 }
@@ -138,12 +143,26 @@ impl Core {
                 cap,
             };
             let answer = core.endpoint(at).prove(question).await;
-            if let Err(late) = sender.send((at, answer)).await {
-                let (at, answer) = late.0;
-                core.take_late(&state, at, answer);
+            // The reader may be waiting for this very vote, to judge the answer
+            // of another one that was asked meanwhile.
+            core.hear(&state, &key, at, &answer);
+            if let Err(late) = sender.send((at, answer)).await
+                && let (at, Err(error)) = late.0
+            {
+                core.note(at, error);
             }
         });
         self.keep_task(AbortOnDropHandle::new(task));
+    }
+
+    /// Takes the vote that is in a proof.
+    fn hear(&self, state: &BlockState, key: &Key, at: usize, answer: &Result<Proved, NoProof>) {
+        let why = match answer {
+            Ok(proved) if matches!(proved.find(key), Lookup::Blinded) => BLINDED.to_owned(),
+            Ok(proved) => return self.take_vote(state, at, proved),
+            Err(error) => error.words(),
+        };
+        state.board.cast(at, Vote::Failed(why), None);
     }
 
     fn nobody(&self, state: &BlockState, want: &Want, reasons: &[String]) -> ReadError {
@@ -220,14 +239,10 @@ impl Core {
             Ok(proved) => proved,
             Err(NoProof::Lack(Lack::TooLarge(_))) if !want.instead.is_empty() => {
                 // The giver's vote is asked for apart.
-                state
-                    .board
-                    .cast(at, Vote::Failed("no vote yet".to_owned()), None);
                 return Outcome::TooLarge;
             }
             Err(error) => {
                 let why = error.words();
-                state.board.cast(at, Vote::Failed(why.clone()), None);
                 self.note(at, error);
                 return Outcome::Refused(why);
             }
@@ -236,11 +251,8 @@ impl Core {
             return Outcome::Refused("it was caught lying meanwhile".to_owned());
         }
         if matches!(proved.find(&want.key), Lookup::Blinded) {
-            let why = "its proof does not show the key".to_owned();
-            state.board.cast(at, Vote::Failed(why.clone()), None);
-            return Outcome::Refused(why);
+            return Outcome::Refused(BLINDED.to_owned());
         }
-        self.take_vote(state, at, &proved);
         let root = match self.settle(state, want, at, &proved).await {
             Ok(root) => root,
             Err(outcome) => return outcome,

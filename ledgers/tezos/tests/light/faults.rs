@@ -229,6 +229,23 @@ async fn a_node_that_falls_silent_is_not_asked_first_while_it_owes_an_answer() {
 }
 
 #[tokio::test]
+async fn the_vote_of_a_node_whose_answer_came_second_is_heard() {
+    let world = World::new(5, 10);
+    let late = Ways {
+        // Longer than one waits before another node is asked.
+        delay: Duration::from_millis(700),
+        ..Ways::default()
+    };
+    let nodes = nodes(&world, vec![late, Ways::default()]).await;
+    let light = light(settings(&nodes));
+    let got = balance(&light, &world.head().hash.to_string(), 1).await;
+    assert_eq!(
+        (got.text(), got.grade),
+        ("\"2000000\"".into(), agreed(2, 2))
+    );
+}
+
+#[tokio::test]
 async fn a_dead_node_is_gone_round() {
     let world = World::new(5, 10);
     let mut all = nodes(&world, vec![Ways::default(); 3]).await;
