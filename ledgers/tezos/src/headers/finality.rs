@@ -41,13 +41,16 @@ pub(crate) struct Follower {
 
 /// Follows finality for as long as it is asked to.
 pub(crate) async fn run(core: &Arc<Core>) {
-    if !core.finality_is_on() {
+    if core.settings.checkpoint.is_none() {
         return;
     }
     let mut moved = core.headers.moved();
     loop {
         moved.mark_unchanged();
         look(core).await;
+        if !core.settings.finality && core.finality.lock().await.started {
+            return;
+        }
         // A head that comes late for some endpoints is looked at again.
         let _ = timeout(LOOK, moved.changed()).await;
     }
@@ -56,9 +59,10 @@ pub(crate) async fn run(core: &Arc<Core>) {
 /// The longest pause between two looks.
 const LOOK: Duration = defaults::POLL;
 
-/// Looks once for something newer that is final.
+/// Looks once for something newer that is final. Without attestations that is
+/// the checkpoint, and what its hash commits to: the blocks before it.
 pub(crate) async fn look(core: &Arc<Core>) {
-    if !core.finality_is_on() {
+    if core.settings.checkpoint.is_none() {
         return;
     }
     let mut follower = core.finality.lock().await;
@@ -77,6 +81,9 @@ impl Follower {
         if !self.started {
             start(core).await?;
             self.started = true;
+        }
+        if !core.settings.finality {
+            return Err("finality is off: attestations are not verified".to_owned());
         }
         let mut heads: Vec<_> = core.headers.heads().into_iter().flatten().collect();
         heads.sort_unstable_by(|a, b| b.cmp(a));

@@ -96,6 +96,38 @@ async fn a_checkpoint_and_attestations_prove_block_after_block() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_alone_proves_what_lies_below_it() {
+    use heliostat_sim::tezos::Lie;
+    let (network, nodes) = network(Made::small(), 3).await;
+    let world = network.world();
+    nodes[0].collude(Lie::Root);
+    nodes[1].collude(Lie::Root);
+    let daemon = Daemon::run(Settings {
+        finality: false,
+        min_agreement: 0.6,
+        ..trusting(settings(&nodes), &world, 4)
+    })
+    .await;
+    let alice = world.account("alice").id;
+    let trusted = world.blocks().len() - 5;
+    let below = &world.blocks()[trusted - 1];
+    let path = format!("/chains/main/blocks/{}/hash", below.hash);
+    daemon
+        .until(&path, |got| got.grade == Some(Assurance::Proven))
+        .await;
+    // Two of three share a lie, and the header of the trusted block refutes it.
+    let got = daemon.balance(&below.hash.to_string(), &alice).await;
+    assert_eq!(got.text(), true_balance(&world, below, &alice));
+    assert_eq!(got.grade, Some(Assurance::Proven));
+    daemon.only_convicts(&[&nodes[0], &nodes[1]]);
+    // Nothing above it is proven, and it is said why.
+    let got = daemon.at(&world.head().hash.to_string(), "hash").await;
+    assert_ne!(got.grade, Some(Assurance::Proven));
+    let why = daemon.light.status().why_unproven;
+    assert!(why.contains("finality is off"), "{why}");
+}
+
+#[tokio::test]
 async fn without_a_quorum_nothing_newer_is_proven_and_the_reason_is_shown() {
     use heliostat_sim::tezos::{Attesting, Recipe};
     let (network, nodes) = network(Made::small(), 2).await;
