@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::stage::{MARKUP, Told, chain};
+use crate::stage::{MARKUP, Told, chain, evidence};
 
 struct Observed {
     told: Arc<Told>,
@@ -205,4 +205,46 @@ async fn markup_of_upstreams_is_never_sent_as_a_document() {
         let kind = answer.headers()["content-type"].to_str().expect("text");
         assert!(!kind.contains("html"), "{path} is {kind}");
     }
+}
+
+async fn json(router: &Router, path: &str) -> (StatusCode, Value) {
+    let answer = get(router, path).await;
+    let status = answer.status();
+    let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await;
+    let value = serde_json::from_slice(&body.expect("it is whole"));
+    (status, value.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn one_finding_is_cut_to_what_was_asked_for_and_others_are_not_found() {
+    let observed = observed();
+    *observed.told.evidence.lock().expect("no panic") = evidence("alpha", "said");
+    let ask = |query: &str| format!("/evidence/one?{query}");
+    let (status, one) = json(&observed.router, &ask("chain=alpha&nth=1&bytes=2")).await;
+    assert_eq!(
+        (status, &one["height"]),
+        (StatusCode::OK, &2_899_001.into())
+    );
+    assert_eq!(one["exhibits"][1]["size"], 80);
+    assert_eq!(one["exhibits"][1]["hex"], "0003");
+    for (query, code) in [
+        ("chain=alpha&nth=3", StatusCode::NOT_FOUND),
+        ("chain=beta&nth=0", StatusCode::NOT_FOUND),
+        ("chain=alpha", StatusCode::BAD_REQUEST),
+        ("chain=alpha&nth=-1", StatusCode::BAD_REQUEST),
+    ] {
+        let (status, _) = json(&observed.router, &ask(query)).await;
+        assert_eq!(status, code, "{query}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_is_asked_for_from_a_sample_on() {
+    let observed = observed();
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    let (_, all) = json(&observed.router, "/history").await;
+    assert_eq!(all.as_array().map(Vec::len), Some(4), "{all}");
+    let (_, rest) = json(&observed.router, "/history?from=3").await;
+    assert_eq!(rest[0]["number"], 3);
+    assert_eq!(rest[0]["chains"]["alpha"]["height"], 2_900_001);
 }
