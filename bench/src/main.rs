@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`arguments`] | arguments that are read |
 //! | [`client`] | the neutral GetBlockRange client |
 //! | [`load`] | one stream, or many connections with short ranges |
 //! | [`decode`] | one stream through a client that decodes every block |
@@ -15,8 +16,10 @@
 //! | [`door`] | what the door costs |
 //! | [`siege`] | attackers at the door, and a good client meanwhile |
 //! | [`host`] | the service behind several entrances |
+//! | [`tezos`] | Tezos: proofs, and reads beside Octez's schedule |
 //! | [`machine`] | CPU time, memory and load average |
 
+mod arguments;
 mod baseline;
 mod chunks;
 mod client;
@@ -30,11 +33,13 @@ mod reopen;
 mod replay;
 mod servers;
 mod siege;
+mod tezos;
 mod unary;
 
 use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
+use arguments::{pool, seconds};
 use clap::{Args, Parser, Subcommand};
 
 /// Load generator, replay upstream and baseline server for CompactTxStreamer.
@@ -70,6 +75,8 @@ enum Command {
     /// Attack for `siege`.
     #[command(hide = true)]
     Attack(Attack),
+    #[command(flatten)]
+    Tezos(tezos::Command),
     /// Run heliostat, the baseline, and the peers named by
     /// HELIOSTAT_LIGHTWALLETD and HELIOSTAT_ZAINOD over the same blocks.
     Compare(Compare),
@@ -252,27 +259,6 @@ struct Baseline {
     listen: SocketAddr,
 }
 
-fn seconds(text: &str) -> Result<f64> {
-    let seconds: f64 = text.parse()?;
-    ensure!(
-        (0.0..=86_400.0).contains(&seconds),
-        "{text} is not between 0 and 86400"
-    );
-    Ok(seconds)
-}
-
-fn pool(name: &str) -> Result<i32> {
-    Ok(match name {
-        "transparent" => 1,
-        "sapling" => 2,
-        "orchard" => 3,
-        "ironwood" => 4,
-        other => {
-            bail!("{other:?} is not a pool; use transparent, sapling, orchard or ironwood")
-        }
-    })
-}
-
 #[tokio::main]
 async fn main() -> Result<()> {
     match Cli::parse().command {
@@ -321,6 +307,7 @@ async fn main() -> Result<()> {
         Command::Attack(args) => {
             siege::attack(args.address, args.name, args.count, args.seconds).await
         }
+        Command::Tezos(command) => tezos::run(command).await,
         Command::Compare(Compare { chain, json }) => {
             compare::run(chain.seed, chain.blocks, &chain.mix, json).await
         }
