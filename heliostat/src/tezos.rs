@@ -19,7 +19,7 @@ use std::{net::SocketAddr, sync::Arc};
 use futures::future::BoxFuture;
 use heliostat_core::{Id, Link};
 use heliostat_door::{Connections, Door};
-use heliostat_node::{Asked, Findings, Progress, State, findings};
+use heliostat_node::{Asked, Findings, Progress, State, findings, outbox};
 use heliostat_observe::{ChainStatus, Metrics, Requests};
 use heliostat_store::{Options as StoreOptions, Store, Table};
 use heliostat_tezos::{HeadPolicy, Light, Status, api::methods, light::HeadStatus};
@@ -51,7 +51,7 @@ pub struct Chain {
 
 /// Every table a Tezos chain's store has.
 pub fn tables() -> Vec<Table> {
-    vec![findings::TABLE]
+    vec![findings::TABLE, outbox::TABLE]
 }
 
 impl Chain {
@@ -81,6 +81,10 @@ impl Chain {
             .map_err(store_failure)?;
         let light = Light::start(settings, found)
             .map_err(|error| Failure::usage(format!("{at}: {error}")))?;
+        light
+            .keep_receipts(Arc::clone(&store), outbox::Policy::One)
+            .await
+            .map_err(store_failure)?;
         let waiting = Progress {
             state: State::Waiting("none was asked yet".to_owned()),
             local: None,

@@ -16,9 +16,11 @@
 //! | `proofs` | `merkle_tree_v2`, `merkle_tree`, `raw/bytes` |
 //! | `monitor` | the merged stream of heads |
 //! | `injection` | operations sent, each to one endpoint, once |
+//! | [`outbox`] | handing operations to endpoints, and looking for them |
 //! | `relay` | everything else |
 
 pub mod methods;
+pub mod outbox;
 
 mod blocks;
 mod headers;

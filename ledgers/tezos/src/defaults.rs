@@ -174,3 +174,10 @@ pub const MONITOR_CLIENTS: usize = 1_024;
 
 /// Blocks whose headers and operations are kept for serving.
 pub const SERVED_BLOCKS: usize = 64;
+
+/// Blocks that are looked through for an operation whose answer was lost: two
+/// minutes at 8 s a block, twice the longest pause between two looks.
+pub const LOOK_BLOCKS: u32 = 16;
+
+/// How long such a look may take.
+pub const LOOK_CALL: Duration = Duration::from_secs(10);

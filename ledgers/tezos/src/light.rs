@@ -30,14 +30,15 @@ mod vote;
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use futures::future::join_all;
 use heliostat_core::{Assurance, Evidence, Fault};
-use heliostat_node::{Findings, Role, Upstreams};
+use heliostat_node::{Findings, Outbox, Role, Upstreams, outbox::Policy, system_clock};
+use heliostat_store::{Store, StoreError};
 use heliostat_tezos_context::Key;
 use heliostat_tezos_verifier::{ChainId, ProtocolHash};
 use tokio::sync::OnceCell;
@@ -108,6 +109,8 @@ pub(crate) struct Core {
     /// Finality is followed by one at a time.
     pub finality: tokio::sync::Mutex<finality::Follower>,
     pub heads_served: Arc<tokio::sync::Semaphore>,
+    /// The operations on their way out, once there is a store for receipts.
+    pub outbox: OnceLock<Arc<api::outbox::Outbox>>,
 }
 
 impl Light {
@@ -152,8 +155,32 @@ impl Light {
                 backfilling: tokio::sync::Mutex::default(),
                 finality: tokio::sync::Mutex::default(),
                 heads_served: Arc::new(tokio::sync::Semaphore::new(defaults::MONITOR_CLIENTS)),
+                outbox: OnceLock::new(),
             }),
         })
+    }
+
+    /// Keeps receipts of operations from here on, in a store that was opened
+    /// with [`outbox::TABLE`](heliostat_node::outbox::TABLE). Without it each is sent as it comes.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn keep_receipts(
+        &self,
+        store: Arc<dyn Store>,
+        policy: Policy,
+    ) -> Result<(), StoreError> {
+        let carrier = Arc::new(api::outbox::Carrier::new(&self.core));
+        let clock = system_clock();
+        let opened = Outbox::open(store, carrier, policy, &clock).await?;
+        // The first one stays: its writes may be under way.
+        let _first = self.core.outbox.set(Arc::new(opened));
+        Ok(())
+    }
+
+    /// The operations on their way out, if receipts are kept.
+    pub fn outbox(&self) -> Option<&Arc<api::outbox::Outbox>> {
+        self.core.outbox.get()
     }
 
     /// The node's REST interface.
@@ -189,11 +216,19 @@ impl Light {
         self.core.following.store(true, Ordering::Relaxed);
         let all = 0..self.core.n();
         let follow = join_all(all.map(|at| follow::follow(&self.core, at)));
+        let looking = async {
+            if let Some(outbox) = self.core.outbox.get() {
+                outbox.run(stop.clone()).await;
+            }
+        };
         let work = async { tokio::join!(follow, finality::run(&self.core)) };
-        tokio::select! {
-            _ = work => {}
-            () = stop.cancelled() => {}
-        }
+        let work = async {
+            tokio::select! {
+                _ = work => {}
+                () = stop.cancelled() => {}
+            }
+        };
+        tokio::join!(work, looking);
         self.core.following.store(false, Ordering::Relaxed);
         self.core.persist().await;
     }

@@ -1,74 +1,77 @@
-//! `injection/operation`: sent to one endpoint, once. What becomes of an
-//! operation whose answer is lost is not known; it is never sent elsewhere by
-//! this server. The hash is computed here, and an endpoint that answers
-//! another one answers another question.
+//! `injection/operation`: sent to one endpoint, once. The receipt is durable
+//! before the first byte leaves, where there is a store to keep it. What
+//! becomes of an operation whose answer is lost is looked for; it is never
+//! sent elsewhere by this server. The hash is computed here, and an endpoint
+//! that answers another one answers another question.
 
 use std::sync::Arc;
 
 use axum::http::header;
 use bytes::Bytes;
 use heliostat_core::Assurance;
-use heliostat_node::Served;
+use heliostat_node::outbox::{Delivery, OutboxError, Sent};
 use heliostat_tezos_context::hash::blake2b;
 use heliostat_tezos_verifier::OperationHash;
 
-use super::{admit, reply::Reply, request::Asked};
-use crate::{endpoint::CallError, error::ReadError, evidence, light::Core};
+use super::{
+    admit,
+    outbox::{self, answer, write},
+    reply::Reply,
+    request::Asked,
+};
+use crate::{error::ReadError, light::Core};
 
 /// Sends an operation.
 pub(super) async fn inject(core: &Arc<Core>, asked: &Asked) -> Result<Reply, ReadError> {
     admit(core, "injection", Assurance::Relayed)?;
-    let operation = operation(asked)?;
-    let hash = OperationHash(blake2b(&[&operation]));
-    let Some(at) = core.relays().into_iter().next() else {
-        return Err(ReadError::Unavailable(
-            "no endpoint can be used; the operation was not sent".to_owned(),
-        ));
+    let hash = OperationHash(blake2b(&[&operation(asked)?]));
+    let Some(outbox) = core.outbox.get() else {
+        // A process that answers one question and ends keeps no receipts.
+        let Some(at) = core.relays().into_iter().next() else {
+            let words = "no endpoint can be used".to_owned();
+            return reply(&hash, Sent::NotSent(words));
+        };
+        return reply(&hash, outbox::send(core, at, asked).await);
     };
-    let upstream = &core.upstreams.all()[at];
-    let name = upstream.name();
-    let verb = asked.verb.clone();
-    let sent = upstream.source();
-    let sent = sent.relay(verb, &asked.path, &asked.headers, asked.body.clone());
-    let reply = match sent.await {
-        Ok(reply) => reply,
-        Err(CallError::TooLarge(cap)) => {
-            return Err(ReadError::Unavailable(format!(
-                "operation {hash} was sent to {name}, whose answer exceeds {cap} bytes; whether it was accepted is not known"
-            )));
-        }
-        Err(CallError::Fault(fault)) => {
-            core.upstreams.report(upstream, &fault);
-            return Err(ReadError::Unavailable(format!(
-                "operation {hash}: {name} is {fault}; whether it was accepted is not known, and it is not sent elsewhere by itself"
-            )));
-        }
+    let delivered = outbox.submit(write(asked, &hash)).await;
+    let Delivery { receipt, sent, .. } = delivered.map_err(|error| not_accepted(&hash, &error))?;
+    let reply = reply(&hash, sent)?;
+    Ok(Reply {
+        receipt: receipt.map(|receipt| receipt.to_string()),
+        ..reply
+    })
+}
+
+fn reply(hash: &OperationHash, sent: Sent) -> Result<Reply, ReadError> {
+    let why = match sent {
+        Sent::Taken(bytes) | Sent::Refused(bytes) => match answer(&bytes) {
+            Some(reply) => return Ok(Reply::relayed(reply, None)),
+            None => format!("operation {hash}: the answer that was kept cannot be read"),
+        },
+        Sent::NotSent(why) => format!("{why}; operation {hash} was not sent"),
+        Sent::Unknown(why) => format!(
+            "operation {hash}: {why}; whether it was accepted is not known, and it is not sent elsewhere by itself"
+        ),
     };
-    if reply.status != 200 {
-        return Ok(Reply::relayed(reply, None));
-    }
-    let answered: Option<String> = serde_json::from_slice(&reply.body).ok();
-    let is_binary = reply.body.as_ref() == hash.0;
-    match answered {
-        Some(answered) if answered != hash.to_string() => {
-            let lie = evidence::injection_hash(&operation, &reply.body, &hash);
-            core.convict(at, lie);
-            Err(ReadError::Unavailable(format!(
-                "{name} answered {answered:.60} for operation {hash}; whether it was sent on is not known"
-            )))
+    Err(ReadError::Unavailable(why))
+}
+
+/// Why a write was not accepted. A store's own words may hold paths: they are
+/// for the log.
+fn not_accepted(hash: &OperationHash, error: &OutboxError) -> ReadError {
+    let why = match error {
+        OutboxError::Store(_) => {
+            tracing::error!(%error, "write_not_accepted");
+            "its receipt cannot be stored"
         }
-        None if !is_binary => Err(ReadError::Unavailable(format!(
-            "operation {hash}: the answer of {name} is not of the protocol; whether it was accepted is not known"
-        ))),
-        _ => {
-            core.upstreams.report_ok(upstream, Served::Data);
-            Ok(Reply::relayed(reply, None))
-        }
-    }
+        OutboxError::Busy(_) => "too many are under way",
+        OutboxError::Stopping => "the server is stopping",
+    };
+    ReadError::Unavailable(format!("operation {hash} was not sent: {why}"))
 }
 
 /// The operation's bytes: hex text in JSON, or bytes behind their length.
-fn operation(asked: &Asked) -> Result<Bytes, ReadError> {
+pub(super) fn operation(asked: &Asked) -> Result<Bytes, ReadError> {
     let bad = |why: &str| ReadError::BadRequest(format!("the operation cannot be read: {why}"));
     let kind = asked.headers.get(header::CONTENT_TYPE);
     let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");

@@ -12,6 +12,8 @@ use crate::{endpoint, error::ReadError};
 
 /// Why an answer that this server can make as a rule was passed on this time.
 const REASON: HeaderName = HeaderName::from_static("heliostat-reason");
+/// The receipt of a write.
+const RECEIPT: HeaderName = HeaderName::from_static("heliostat-receipt");
 
 /// A whole answer.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Reply {
     pub grade: Option<Assurance>,
     /// Why it was passed on.
     pub reason: Option<String>,
+    /// The receipt of a write.
+    pub receipt: Option<String>,
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -37,6 +41,7 @@ impl Reply {
             body: text.into(),
             grade: Some(grade),
             reason: None,
+            receipt: None,
         }
     }
 
@@ -56,6 +61,7 @@ impl Reply {
             body: Bytes::new(),
             grade: Some(grade),
             reason: None,
+            receipt: None,
         }
     }
 
@@ -68,6 +74,7 @@ impl Reply {
             content_type: reply.content_type,
             body: reply.body,
             reason,
+            receipt: None,
         }
     }
 
@@ -80,6 +87,12 @@ impl Reply {
         }
         if let Some(grade) = self.grade {
             grade_header(headers, grade);
+        }
+        if let Some(receipt) = self
+            .receipt
+            .and_then(|name| HeaderValue::try_from(name).ok())
+        {
+            headers.insert(RECEIPT, receipt);
         }
         if let Some(reason) = self.reason.as_deref() {
             // Words may come from a node; what is no header text is left out.

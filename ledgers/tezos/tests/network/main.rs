@@ -6,6 +6,7 @@ mod faults;
 mod grid;
 mod liars;
 mod rows;
+mod sending;
 
 use std::time::Duration;
 
