@@ -138,7 +138,7 @@ impl Endpoint {
         }
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        let client = transport::client(&limits).map_err(|why| bad(&name, &why))?;
+        let client = transport::client(&limits, base.scheme()).map_err(|why| bad(&name, &why))?;
         Ok(Self {
             name,
             base,
