@@ -1,5 +1,7 @@
 //! `heliostat check`: validates the configuration, and says of every
-//! upstream, store and port what a person can act on.
+//! upstream, store, port and certificate what a person can act on.
+
+mod door;
 
 use std::path::Path;
 
@@ -15,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::{
     cli::exit::Failure,
-    config::{ChainConfig, Config, ZcashConfig, door},
+    config::{ChainConfig, Config, ZcashConfig, door::observed},
     defaults,
     run::runtime,
     status, tezos,
@@ -89,8 +91,8 @@ pub fn run(config: Config, json: bool) -> Result<(), Failure> {
 async fn look(config: &Config) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
     let running = is_running(config).await;
-    let options = config.door.open()?;
-    let observed = door::observed(&options, &config.observe);
+    let options = door::look(&config.door, &mut found).await?;
+    let observed = observed(&options, &config.observe);
     found.push(port("observe.listen", &config.observe.listen, observed, running).await);
     for (name, chain) in &config.chain {
         let setting = format!("chain.{name}.listen");

@@ -81,6 +81,9 @@ pub enum Command {
         /// Print the JSON document of /status.
         #[arg(long)]
         json: bool,
+        /// Succeed when the process answers at all, ready or not.
+        #[arg(long)]
+        live: bool,
     },
     /// Watch a running process in the terminal
     #[command(
@@ -217,7 +220,11 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tezos(command) => crate::tezos::once::run(command),
         Command::Run { config } => crate::run::file(config),
         Command::Check { target, json } => crate::check::run(target.config(true)?, json),
-        Command::Status { observe, json } => crate::status::run(&observe, json),
+        Command::Status {
+            observe,
+            json,
+            live,
+        } => crate::status::run(&observe, json, live),
         Command::Top { observe } => crate::top::run(&observe),
         Command::Verify { target, deep, json } => {
             crate::verify::run(target.config(deep)?, deep, json)

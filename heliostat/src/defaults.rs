@@ -71,3 +71,7 @@ pub const TOP_RETRY: Duration = Duration::from_secs(2);
 /// How long a process may tell `heliostat top` nothing before the connection
 /// is taken for dead: it says something every two seconds.
 pub const TOP_SILENCE: Duration = Duration::from_secs(20);
+
+/// A certificate that ends within this time should be renewed now: tools that
+/// renew by themselves do it a month ahead, so that something is wrong.
+pub const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 24 * 3_600);

@@ -9,8 +9,8 @@ use crate::{cli::exit::Failure, defaults, run::runtime};
 /// Prints the status of the process that observes at `url`.
 ///
 /// # Errors
-/// Nobody answers there, or the process is not ready.
-pub fn run(url: &str, json: bool) -> Result<(), Failure> {
+/// Nobody answers there, or the process is not ready and `live` is not set.
+pub fn run(url: &str, json: bool, live: bool) -> Result<(), Failure> {
     let url = &with_scheme(url);
     let text = runtime()?.block_on(ask(url))?;
     let status: Status = serde_json::from_str(&text).map_err(|error| {
@@ -22,7 +22,7 @@ pub fn run(url: &str, json: bool) -> Result<(), Failure> {
         true => println!("{text}"),
         false => print!("{}", words(&status)),
     }
-    match status.ready {
+    match status.ready || live {
         true => Ok(()),
         false if status.chains.is_empty() => Err(Failure::NotReady("it runs no chain".into())),
         false => Err(Failure::NotReady(status.not_ready.join("; "))),

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `rig` | a process with a door, its certificates and its clients |
 //! | `issuer` | whoever vouches for tokens |
+//! | `check` | what `heliostat check` says of all that |
 //! | `certificates` | TLS, client certificates, lists of identities |
 //! | `tokens` | bearer tokens and their scopes |
 //! | `access` | networks, rates, plaintext |
@@ -17,6 +18,8 @@
 mod access;
 #[path = "door/certificates.rs"]
 mod certificates;
+#[path = "door/check.rs"]
+mod check;
 #[path = "door/issuer.rs"]
 mod issuer;
 #[path = "door/minimum.rs"]

@@ -147,6 +147,8 @@ async fn a_process_whose_node_is_down_waits_and_comes_good() {
         .output()
         .unwrap();
     assert_eq!(asked.status.code(), Some(3), "not ready is exit code 3");
+    let (code, _) = running::heliostat(&["status", "--live", "--observe", &process.observe]);
+    assert_eq!(code, Some(0), "and it lives");
 
     handle.resume().await;
     process.until("ready", |status| status.ready).await;
