@@ -29,7 +29,7 @@ use std::{
 
 use bytes::Bytes;
 use heliostat_core::Fault;
-use heliostat_node::Asked;
+use heliostat_node::{Access, Asked};
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::defaults;
@@ -82,6 +82,7 @@ pub struct Endpoint {
     name: String,
     base: reqwest::Url,
     client: reqwest::Client,
+    access: Access,
     limits: Limits,
     in_flight: Semaphore,
     memory: Mutex<Memory>,
@@ -120,6 +121,12 @@ impl Endpoint {
     /// The node at `uri`: http or https, with an optional path, without query
     /// or fragment. Credentials in it are sent as HTTP Basic and never shown.
     pub fn new(uri: &str, limits: Limits) -> Result<Self, BadAddress> {
+        Self::secured(uri, limits, Access::open_to_all())
+    }
+
+    /// The same for a node that wants to see a certificate or a token, or
+    /// whose own certificate comes from a pinned authority.
+    pub fn secured(uri: &str, limits: Limits, access: Access) -> Result<Self, BadAddress> {
         let bad = |uri: &str, why: &str| BadAddress {
             uri: uri.to_owned(),
             why: why.to_owned(),
@@ -138,11 +145,22 @@ impl Endpoint {
         }
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        let client = transport::client(&limits, base.scheme()).map_err(|why| bad(&name, &why))?;
+        access
+            .check(&base)
+            .map_err(|error| bad(&name, &error.to_string()))?;
+        if access.has_token() && (!base.username().is_empty() || base.password().is_some()) {
+            return Err(bad(
+                &name,
+                "it has credentials in it, and a bearer token is set: remove one of them",
+            ));
+        }
+        let client =
+            transport::client(&limits, base.scheme(), &access).map_err(|why| bad(&name, &why))?;
         Ok(Self {
             name,
             base,
             client,
+            access,
             in_flight: Semaphore::new(limits.in_flight),
             limits,
             memory: Mutex::default(),

@@ -134,7 +134,8 @@ impl Light {
         }
         let mut upstreams = Vec::new();
         for uri in &settings.endpoints {
-            let endpoint = Endpoint::new(uri, settings.limits.clone())?;
+            let endpoint =
+                Endpoint::secured(uri, settings.limits.clone(), settings.access.clone())?;
             upstreams.push((endpoint.name().to_owned(), Role::Follow, endpoint));
         }
         let n = upstreams.len();

@@ -5,7 +5,8 @@ use std::error::Error as StdError;
 
 use bytes::{Bytes, BytesMut};
 use heliostat_core::Fault;
-use http::{HeaderMap, HeaderValue, Method, header};
+use heliostat_node::Access;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -45,11 +46,16 @@ impl From<CallError> for Fault {
 
 /// A client of one node. For plain HTTP, where redirections are never followed,
 /// the machine's certificates are not read, which takes milliseconds.
-pub(super) fn client(limits: &Limits, scheme: &str) -> Result<reqwest::Client, String> {
-    let mut builder = reqwest::Client::builder();
-    if scheme == "http" {
-        builder = builder.tls_certs_only([]);
-    }
+pub(super) fn client(
+    limits: &Limits,
+    scheme: &str,
+    access: &Access,
+) -> Result<reqwest::Client, String> {
+    let builder = reqwest::Client::builder();
+    let builder = match scheme {
+        "http" => builder.tls_certs_only([]),
+        _ => access.client(builder),
+    };
     builder
         .connect_timeout(limits.connect)
         .tcp_nodelay(true)
@@ -119,10 +125,36 @@ pub(super) async fn open(
         .get(url(endpoint, path)?)
         .header(header::ACCEPT, accept.unwrap_or(&json));
     endpoint.count(1, 0);
-    let opened = async { request.send().await.map_err(trouble) };
+    let opened = async { ask(endpoint, request).await };
     match within(endpoint, endpoint.limits.call, opened).await {
         Ok(response) => Ok(response),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends a request with our token, if there is one; once more with another one
+/// when that is refused, since what is refused was not acted on.
+async fn ask(
+    endpoint: &Endpoint,
+    request: reqwest::RequestBuilder,
+) -> Result<reqwest::Response, CallError> {
+    let access = &endpoint.access;
+    let token = access.authorization().await.map_err(CallError::Fault)?;
+    let Some(token) = token else {
+        return request.send().await.map_err(trouble);
+    };
+    let again = request.try_clone();
+    let first = request.header(header::AUTHORIZATION, &token).send().await;
+    let response = first.map_err(trouble)?;
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return Ok(response);
+    }
+    match (again, access.renewed(Some(&token)).await) {
+        (Some(again), Some(token)) => {
+            let second = again.header(header::AUTHORIZATION, token).send().await;
+            second.map_err(trouble)
+        }
+        _ => Ok(response),
     }
 }
 
@@ -161,7 +193,7 @@ async fn send(
     cap: usize,
 ) -> Result<Reply, CallError> {
     endpoint.count(1, 0);
-    let mut response = request.send().await.map_err(trouble)?;
+    let mut response = ask(endpoint, request).await?;
     let announced = response.content_length().unwrap_or(0);
     if usize::try_from(announced).map_or(true, |announced| announced > cap) {
         return Err(CallError::TooLarge(cap));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use heliostat_core::Assurance;
+use heliostat_node::Access;
 use heliostat_tezos_context::ContextHash;
 use heliostat_tezos_verifier::{BlockHash, ChainId};
 
@@ -89,6 +90,8 @@ pub struct Settings {
     pub proof_of_work: Option<u64>,
     /// Bounds on what one endpoint may cost.
     pub limits: Limits,
+    /// Authorities, certificate and token for all endpoints.
+    pub access: Access,
 }
 
 impl Settings {
@@ -107,6 +110,7 @@ impl Settings {
             minimum: BTreeMap::new(),
             proof_of_work: Some(defaults::PROOF_OF_WORK_THRESHOLD),
             limits: Limits::default(),
+            access: Access::open_to_all(),
         }
     }
 

@@ -40,7 +40,8 @@ fn transfer(world: &World) -> (Vec<u8>, OperationHash) {
 
 /// Sends it; the answer, and the name of its receipt.
 async fn inject(daemon: &Daemon, operation: &[u8]) -> (Got, Option<String>) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("a client without settings");
     let asked = client.post(format!("{}/injection/operation", daemon.url));
     let asked = asked
         .header("content-type", "application/json")
