@@ -12,6 +12,13 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 /// and the store and upstreams need some too.
 pub const MAX_CONNECTIONS: usize = 10_000;
 
+/// Connections that may wait to be accepted, as far as the system lets us
+/// (Linux: `net.core.somaxconn`, 4,096 unless changed). Thousands of attackers
+/// that come back at the same moment filled 1,024 places, and the system then
+/// reset some good clients' connections (SYN cookies that could not be
+/// redeemed) before the door saw them.
+pub const BACKLOG: u32 = 4_096;
+
 /// The pause after a failed `accept`: when descriptors have run out, retrying
 /// at once would only burn a core.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -169,9 +169,8 @@ impl Door {
             None => options.plaintext,
         };
         let candidates = address::resolve(address, plaintext).await?;
-        let listener = TcpListener::bind(&candidates[..])
-            .await
-            .map_err(|error| DoorError::from_bind(address, error))?;
+        let listener =
+            reception::listen(&candidates).map_err(|error| DoorError::from_bind(address, error))?;
         let local = listener
             .local_addr()
             .map_err(|error| DoorError::from_bind(address, error))?;

@@ -1,10 +1,10 @@
 //! Where sockets are accepted: who is let in, and what ends when the door is
 //! told to stop.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time,
 };
@@ -20,6 +20,27 @@ use crate::{
     house::House,
     refusal::Refusal,
 };
+
+/// Listens at the first of these addresses that can be listened at.
+pub(crate) fn listen(candidates: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut failed = io::ErrorKind::AddrNotAvailable.into();
+    for address in candidates {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A port of a process that has just ended can be had again.
+        socket.set_reuseaddr(true)?;
+        match socket
+            .bind(*address)
+            .and_then(|()| socket.listen(defaults::BACKLOG))
+        {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
 
 /// Hands everybody who is let in to `serve`, until `stop`, then drains. Every
 /// connection has ended when this returns.
