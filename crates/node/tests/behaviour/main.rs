@@ -1,6 +1,7 @@
 //! The follower over a toy ledger: what it does with honest, slow, forked,
 //! dead and lying upstreams, on paused time.
 
+mod clock;
 mod faults;
 mod joined;
 mod reorg;
