@@ -9,6 +9,7 @@ pub mod values;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use heliostat_core::Assurance;
+use heliostat_node::Access;
 use heliostat_tezos::{
     HeadPolicy, Settings,
     api::method_table,
@@ -145,6 +146,7 @@ impl TezosConfig {
                 in_flight: self.max_calls,
                 ..Limits::default()
             },
+            access: Access::open_to_all(),
         })
     }
 
