@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    process::Command,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -268,6 +269,71 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_readyz_says_why() {
     fs::remove_file(&filler).unwrap();
     let taken = send(&process, &data).await.unwrap();
     assert_eq!(taken.into_inner().error_code, 0);
+    process.until("ready again", |status| status.ready).await;
+    assert_eq!(process.terminate(), Some(0));
+}
+
+/// Has a server take no writes any more, or take them again; `false`, with a
+/// line on stderr, where there is no `psql`.
+fn read_only(url: &str, is: bool) -> bool {
+    let set = format!("ALTER SYSTEM SET default_transaction_read_only = {is}");
+    // Otherwise the server would not even take back the setting.
+    let done = Command::new("psql")
+        .args([url, "-v", "ON_ERROR_STOP=1", "-c"])
+        .args(["SET default_transaction_read_only = off", "-c", &set])
+        .args(["-c", "SELECT pg_reload_conf()"])
+        .output();
+    let Ok(done) = done else {
+        eprintln!("skipped: there is no psql here");
+        return false;
+    };
+    let words = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{words}");
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_turns_read_only_refuses_writes_and_is_waited_for() {
+    let Some(postgres) = PrivatePostgres::start_new() else {
+        return;
+    };
+    let store = postgres.url("readonly");
+    let generator = chain(BLOCKS + 12);
+    let data = unmined(&generator);
+    let node = Node::start(generator.chain().up_to(BLOCKS)).await.unwrap();
+    let url = node.url();
+    let process = Process::start(&["--upstream", &url, "--store", &store]);
+    process.until("ready", |status| status.ready).await;
+    if !read_only(&store, true) {
+        return;
+    }
+    // Sessions take the setting over in their own time.
+    let refused = loop {
+        match send(&process, &Bytes::from(vec![7; 50])).await {
+            Err(refused) => break refused,
+            Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let words = refused.message();
+    assert!(
+        words.contains("not sent") && words.contains("read-only"),
+        "{words}"
+    );
+    let sent = node.count("sendrawtransaction");
+    send(&process, &data).await.unwrap_err();
+    assert_eq!(node.count("sendrawtransaction"), sent, "nothing was sent");
+    node.set_chain(generator.chain().up_to(BLOCKS + 1));
+    let unready = process.until("not ready", |status| !status.ready).await;
+    let why = unready.not_ready.join("; ");
+    assert!(why.contains("read-only"), "{why}");
+    assert_eq!(process.code_of("/readyz").await, 503);
+    assert_eq!(process.served_height().await, BLOCKS, "reads go on");
+    assert!(read_only(&store, false));
+    let recovered = |status: &Status| status.chains["zcash"].local_height == Some(BLOCKS + 1);
+    process.until("going on", recovered).await;
+    let taken = send(&process, &data).await.unwrap();
+    let _answered = taken.into_inner();
+    assert_eq!(node.count("sendrawtransaction"), sent + 1);
     process.until("ready again", |status| status.ready).await;
     assert_eq!(process.terminate(), Some(0));
 }
