@@ -200,6 +200,10 @@ pub const RECEIPTS_READ: usize = 1_000;
 /// instead.
 pub const REPLY_BYTES: usize = 4 << 10;
 
+/// What is written to find out whether a store takes receipts again: as much
+/// as the largest of them.
+pub const PROBE_BYTES: usize = 8 << 10;
+
 /// Writes under way at a time. Each holds its bytes and a connection; an
 /// upstream that answers in 10 ms takes in 25,000 a second that way.
 pub const WRITES_UNDER_WAY: usize = 256;

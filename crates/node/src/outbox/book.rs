@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `r` digest | the receipt, JSON |
 //! | `n` number, big-endian | digest, and the time it was made, big-endian |
+//! | `p` | nothing: written to find out whether that can be done |
 //!
 //! Numbers are given in the order of time, so the oldest come first. A receipt
 //! is kept for [`RECEIPT_AGE`](defaults::RECEIPT_AGE) or until
@@ -241,6 +242,22 @@ impl Book {
             if self.inner().unsaved.get(&entry.digest) == Some(&entry) {
                 self.save(entry).await;
             }
+        }
+    }
+
+    /// Finds out whether a store that could not be written can be again: who
+    /// is told that writes are refused sends none, so somebody has to try.
+    pub async fn probe(&self) {
+        if self.inner().trouble.is_none() {
+            return;
+        }
+        let mut batch = Batch::new();
+        batch.put(TABLE, &b"p"[..], vec![0; defaults::PROBE_BYTES]);
+        let done = self.store.commit(batch).await;
+        let mut inner = self.inner();
+        inner.trouble = done.err().map(|error| error.to_string());
+        if inner.trouble.is_none() {
+            tracing::info!("receipts_stored_again");
         }
     }
 

@@ -24,6 +24,7 @@ pub(super) async fn watch<C: Carrier>(carrier: &C, book: &Book) {
     let mut turns: HashMap<Digested, Turn> = HashMap::new();
     loop {
         book.save_all().await;
+        book.probe().await;
         let open = book.open_writes();
         turns.retain(|digest, _| open.iter().any(|entry| entry.digest == *digest));
         let now = Instant::now();
