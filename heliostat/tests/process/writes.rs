@@ -267,9 +267,9 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_readyz_says_why() {
     assert_eq!(process.code_of("/livez").await, 200);
     // With room again nothing else has to be done.
     fs::remove_file(&filler).unwrap();
+    process.until("ready again", |status| status.ready).await;
     let taken = send(&process, &data).await.unwrap();
     assert_eq!(taken.into_inner().error_code, 0);
-    process.until("ready again", |status| status.ready).await;
     assert_eq!(process.terminate(), Some(0));
 }
 
