@@ -110,6 +110,9 @@ impl Chain {
         if let Some(error) = &store.error {
             why.push(format!("the store: {error}"));
         }
+        if let Some(trouble) = self.light.outbox().and_then(|outbox| outbox.trouble()) {
+            why.push(format!("writes are refused: {trouble}"));
+        }
         why
     }
 
