@@ -18,7 +18,7 @@ use heliostat_tezos::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, settings};
+use super::{ConfigError, settings, upstream::UpstreamAccess};
 use crate::defaults;
 pub use values::{ChainId, Checkpoint, HeadName, ModeName};
 
@@ -58,6 +58,9 @@ pub struct TezosConfig {
     pub call_seconds: u64,
     /// Calls under way to one node.
     pub max_calls: usize,
+    /// Certificates and tokens for every node.
+    #[serde(flatten)]
+    pub access: UpstreamAccess,
     /// The lowest grade answered, by method; `*` for all others.
     pub minimum: BTreeMap<String, String>,
 }
@@ -82,6 +85,7 @@ impl Default for TezosConfig {
             connect_seconds: limits.connect.as_secs(),
             call_seconds: limits.call.as_secs(),
             max_calls: limits.in_flight,
+            access: UpstreamAccess::default(),
             minimum: BTreeMap::new(),
         }
     }
@@ -93,7 +97,8 @@ impl TezosConfig {
         self.settings(at).map(drop)
     }
 
-    /// The same for the ledger itself. Reads the sources file.
+    /// The same for the ledger itself. Reads the sources file, certificates and
+    /// tokens.
     ///
     /// # Errors
     /// A setting that makes no sense, in Octez's words where Octez has some.
@@ -122,6 +127,9 @@ impl TezosConfig {
                 "connect-seconds, call-seconds and max-calls must be above 0",
             ));
         }
+        self.access.validate(at)?;
+        let access = Access::open(&self.access.options());
+        let access = access.map_err(|error| ConfigError::value(at, error.to_string()))?;
         let minimum = self.minimums(at)?;
         // What a minimum asks for cannot be had at a block nothing commits to.
         let implied = minimum.values().any(|grade| *grade == Assurance::Proven);
@@ -146,7 +154,7 @@ impl TezosConfig {
                 in_flight: self.max_calls,
                 ..Limits::default()
             },
-            access: Access::open_to_all(),
+            access,
         })
     }
 
@@ -288,6 +296,27 @@ mod tests {
         config.endpoints.pop();
         let settings = config.settings(AT).expect("one node");
         assert_eq!((settings.mode, settings.endpoints.len()), (Mode::Client, 1));
+    }
+
+    #[test]
+    fn tokens_and_authorities_of_the_nodes_are_taken_and_have_to_make_sense() {
+        let with = |access: UpstreamAccess| TezosConfig { access, ..two() };
+        let config = with(UpstreamAccess {
+            bearer_token: Some("hunter2".to_owned()),
+            ..UpstreamAccess::default()
+        });
+        let settings = config.settings(AT).expect("sound settings");
+        assert!(settings.access.has_token());
+        let words = refused(&with(UpstreamAccess {
+            ca_file: Some("missing.pem".into()),
+            ..UpstreamAccess::default()
+        }));
+        assert!(words.contains("missing.pem"), "{words}");
+        let words = refused(&with(UpstreamAccess {
+            client_key: Some("client.key".into()),
+            ..UpstreamAccess::default()
+        }));
+        assert!(words.contains("client-cert"), "{words}");
     }
 
     #[test]

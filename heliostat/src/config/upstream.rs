@@ -29,7 +29,7 @@ pub struct UpstreamAccess {
     pub bearer_token_file: Option<PathBuf>,
     /// Who gives us bearer tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub oauth2: Option<OAuth2Config>,
+    pub oauth2: Option<Box<OAuth2Config>>,
 }
 
 /// OAuth2 client credentials.
