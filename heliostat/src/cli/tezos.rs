@@ -89,9 +89,9 @@ pub struct NodeArgs {
     /// The chain as the nodes name it [default: main]
     #[arg(long, value_name = "CHAIN")]
     pub chain: Option<String>,
-    /// Verify the bakers' attestations from the checkpoint on
-    #[arg(long)]
-    pub finality: bool,
+    /// Verify the bakers' attestations from the checkpoint on [default: true with --checkpoint]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    pub finality: Option<bool>,
     /// Which block `head` is [default: newest; proven with --minimum proven]
     #[arg(long, value_enum)]
     pub head: Option<HeadName>,
@@ -214,7 +214,7 @@ impl NodeArgs {
                 self.min_agreement.is_some(),
             ),
             ("network", "--chain", self.chain.is_some()),
-            ("finality", "--finality", self.finality),
+            ("finality", "--finality", self.finality.is_some()),
             ("head", "--head", self.head.is_some()),
             (
                 "proof-of-work-threshold",

@@ -42,8 +42,9 @@ pub struct TezosConfig {
     pub chain_id: Option<ChainId>,
     /// What the operator trusts.
     pub checkpoint: Option<Checkpoint>,
-    /// Whether attestations are verified from the checkpoint on.
-    pub finality: bool,
+    /// Whether attestations are verified from the checkpoint on; where it is
+    /// not said, they are when there is a checkpoint.
+    pub finality: Option<bool>,
     /// Which block `head` is.
     pub head: HeadName,
     /// Where the node's RPC is served.
@@ -77,7 +78,7 @@ impl Default for TezosConfig {
             network: "main".to_owned(),
             chain_id: None,
             checkpoint: None,
-            finality: false,
+            finality: None,
             head: HeadName::default(),
             listen: settings::TEZOS_LISTEN.to_owned(),
             proof_of_work_threshold: heliostat_tezos::defaults::PROOF_OF_WORK_THRESHOLD,
@@ -97,8 +98,12 @@ impl TezosConfig {
         self.settings(at).map(drop)
     }
 
-    /// The same for the ledger itself. Reads the sources file, certificates and
-    /// tokens.
+    /// Whether attestations are verified.
+    pub(crate) fn finality(&self) -> bool {
+        self.finality.unwrap_or(self.checkpoint.is_some())
+    }
+
+    /// The same for the ledger itself. Reads the sources file.
     ///
     /// # Errors
     /// A setting that makes no sense, in Octez's words where Octez has some.
@@ -115,7 +120,7 @@ impl TezosConfig {
                 main.unwrap_or(0)
             }
         };
-        if self.finality && self.checkpoint.is_none() {
+        if self.finality() && self.checkpoint.is_none() {
             return Err(ConfigError::value(
                 format!("{at}.finality"),
                 "attestations are counted from a block you trust; set checkpoint too (--checkpoint LEVEL:HASH)",
@@ -140,7 +145,7 @@ impl TezosConfig {
             chain: self.network.clone(),
             chain_id: self.chain_id.map(|id| id.0),
             checkpoint: self.checkpoint.map(|checkpoint| checkpoint.0),
-            finality: self.finality,
+            finality: self.finality(),
             head: match self.head {
                 HeadName::Newest if !implied => HeadPolicy::Newest,
                 _ => HeadPolicy::Proven,
@@ -346,9 +351,22 @@ mod tests {
     #[test]
     fn finality_without_a_checkpoint_is_refused() {
         let config = TezosConfig {
-            finality: true,
+            finality: Some(true),
             ..two()
         };
         assert!(refused(&config).contains("--checkpoint LEVEL:HASH"));
+    }
+
+    #[test]
+    fn a_checkpoint_brings_finality_unless_it_is_switched_off() {
+        assert!(!two().settings(AT).expect("sound").finality);
+        let trusted = "15181988:BMMhJ4R65r5CBT3c9cRQfna28ApcqASYaN1oFepMxFmTF9zzR1M";
+        let mut config = TezosConfig {
+            checkpoint: Some(trusted.parse().expect("a checkpoint")),
+            ..two()
+        };
+        assert!(config.settings(AT).expect("sound").finality);
+        config.finality = Some(false);
+        assert!(!config.settings(AT).expect("sound").finality);
     }
 }

@@ -78,7 +78,7 @@ impl Chain {
         if let Some(proven) = &status.proven {
             words.push_str(&format!("; proven up to level {}", proven.level));
         }
-        if self.config.finality && !status.why_unproven.is_empty() {
+        if self.config.finality() && !status.why_unproven.is_empty() {
             words.push_str(&format!(
                 "; nothing newer is proven: {}",
                 status.why_unproven

@@ -110,10 +110,11 @@ pub(super) fn sampler(bakers: &[Baker], cycle: i32) -> Vec<u8> {
     let (mut small, mut large): (Vec<usize>, Vec<usize>) =
         (0..count).partition(|at| left[*at] < total);
     let mut mass = vec![total; count];
-    let mut alias: Vec<usize> = (0..count).collect();
+    // A column that is all its baker's has no alias: -1.
+    let mut alias = vec![u32::MAX; count];
     while let (Some(&poor), Some(&rich)) = (small.last(), large.last()) {
         small.pop();
-        (mass[poor], alias[poor]) = (left[poor], rich);
+        (mass[poor], alias[poor]) = (left[poor], rich as u32);
         left[rich] -= total - left[poor];
         if left[rich] < total {
             large.pop();
@@ -124,7 +125,7 @@ pub(super) fn sampler(bakers: &[Baker], cycle: i32) -> Vec<u8> {
     let mass = mass
         .iter()
         .map(|mass| (*mass as i64).to_be_bytes().to_vec());
-    let alias = alias.iter().map(|at| (*at as u32).to_be_bytes().to_vec());
+    let alias = alias.iter().map(|at| at.to_be_bytes().to_vec());
     [
         total.to_be_bytes().to_vec(),
         array(bakers.iter().map(Baker::encode).collect()),
