@@ -103,7 +103,8 @@ impl TezosConfig {
         self.finality.unwrap_or(self.checkpoint.is_some())
     }
 
-    /// The same for the ledger itself. Reads the sources file.
+    /// The same for the ledger itself. Reads the sources file, certificates and
+    /// tokens.
     ///
     /// # Errors
     /// A setting that makes no sense, in Octez's words where Octez has some.
