@@ -45,6 +45,9 @@ const CALM: Duration = Duration::from_secs(150);
 /// How long the long soak waits before it counts what an idle node has: the
 /// connections of the first sync are closed by then.
 const IDLE: Duration = Duration::from_secs(30);
+/// How long the short one does: its tasks have been told by then, and the
+/// connections of the first sync still stand, as they do at its end.
+const SETTLE: Duration = Duration::from_secs(2);
 /// From here on memory may grow by a tenth.
 const SETTLED: Duration = Duration::from_secs(5 * 60);
 /// Over how long memory is averaged.
@@ -106,9 +109,7 @@ async fn soak(test: &str, time: Duration) -> (Vec<Sample>, Tally) {
     let folder = tempfile::tempdir().unwrap();
     let mut node = Node::start(test, &upstreams, folder.path()).await;
     node.ready().await;
-    if time > SHORT {
-        sleep(IDLE).await;
-    }
+    sleep(if time > SHORT { IDLE } else { SETTLE }).await;
     let quiet = node.sample(Duration::ZERO);
     eprintln!("before: {quiet:?}");
     let tally = Tally::new(upstreams.known());
