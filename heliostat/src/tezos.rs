@@ -28,11 +28,11 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tower::Layer as _;
 
 use crate::{
-    cli::exit::Failure,
+    cli::exit::{Failure, store_failure},
     config::TezosConfig,
     defaults,
     node::Running,
-    zcash::{nodes::without_credentials, store_failure},
+    zcash::nodes::without_credentials,
 };
 
 /// One chain.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    cli::exit::Failure,
+    cli::exit::{Failure, store_failure},
     config::{ChainConfig, Config, ZcashConfig},
     defaults, evidence,
     run::runtime,
@@ -128,7 +128,7 @@ async fn verify(
         .await
         .map_err(unopened)?;
     let stored = store.get(META, NETWORK_ROW.as_bytes()).await;
-    let Some(stored) = stored.map_err(zcash::store_failure)? else {
+    let Some(stored) = stored.map_err(store_failure)? else {
         return Err(Failure::failed(format!(
             "{shown} holds no Zcash chain; name the store of the node with --store or --config"
         )));
@@ -140,14 +140,14 @@ async fn verify(
     };
     let replica = ZcashReplica::open(Arc::clone(&store), network, options)
         .await
-        .map_err(zcash::store_failure)?;
+        .map_err(store_failure)?;
     let bar = bar(name);
     let report = audit::audit(&replica, |height, last| {
         bar.set_length(last);
         bar.set_position(height);
     })
     .await
-    .map_err(zcash::store_failure)?;
+    .map_err(store_failure)?;
     let deep = match deep {
         true => {
             bar.reset();
@@ -202,7 +202,7 @@ async fn compare(view: &View, node: &Node, bar: &ProgressBar) -> Result<Deep, Fa
                 found.interrupted = true;
                 break;
             }
-            Err(ReadError::Store(error)) => return Err(zcash::store_failure(error)),
+            Err(ReadError::Store(error)) => return Err(store_failure(error)),
         }
         found.blocks += 1;
         bar.set_position(height);
@@ -217,7 +217,7 @@ fn unopened(error: StoreError) -> Failure {
         StoreError::Unavailable { .. } => Failure::failed(format!(
             "{error}; name the store of the node with --store or --config"
         )),
-        other => zcash::store_failure(other),
+        other => store_failure(other),
     }
 }
 

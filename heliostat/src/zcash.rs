@@ -3,18 +3,23 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `beginning` | what has to be known before there is a follower: network, joint |
 //! | [`document`] | `docs/zcash-methods.md`, made from the service's own tables |
+//! | `forget` | leaving out what is stored from a height on |
 //! | [`nodes`] | the configured upstreams: credentials, sources, which network they are on |
 //! | [`joint`] | a checkpoint: the headers the chain is joined with |
 //! | [`late`] | the service behind the door before the replica is open |
 //! | `report` | the chain's part of the status document |
 
+mod beginning;
 pub mod document;
+mod forget;
 pub mod joint;
 pub mod late;
 pub mod nodes;
 mod report;
 
+pub(crate) use beginning::stored_network;
 pub use nodes::conf_url;
 
 use std::{
@@ -34,19 +39,23 @@ use heliostat_node::{
     outbox,
 };
 use heliostat_observe::{ChainStatus, Metrics, Requests, requests::Counting};
-use heliostat_store::{Options as StoreOptions, Store, StoreError, Table};
+use heliostat_store::{Options as StoreOptions, Store, Table};
 use heliostat_zcash::{
     api,
-    chunk::{META, TABLES},
-    replica::{self, JOIN_ROW, NETWORK_ROW, STATE_ROW, ZcashReplica},
+    chunk::TABLES,
+    replica::{self, ZcashReplica},
     source::ZcashSource,
 };
-use heliostat_zcash_verifier::{Joined, Network, ZcashVerifier};
+use heliostat_zcash_verifier::{Network, ZcashVerifier};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tower::Layer;
 
-use crate::{cli::exit::Failure, config::ZcashConfig, defaults, node::Running};
+use crate::{
+    cli::exit::{Failure, store_failure},
+    config::ZcashConfig,
+    node::Running,
+};
 use late::Late;
 use nodes::Nodes;
 
@@ -107,7 +116,7 @@ impl Chain {
             .await
             .map_err(store_failure)?;
         if let Some(height) = config.forget_from {
-            forget(&store, height).await?;
+            forget::from(&store, height).await?;
         }
         let methods: Vec<_> = api::method_table()
             .iter()
@@ -283,70 +292,6 @@ impl Chain {
         Ok(())
     }
 
-    /// The network: as configured, as stored, or as the first upstream that
-    /// answers says.
-    async fn network(&self) -> Result<Network, Failure> {
-        if let Some(name) = self.config.network {
-            return Ok(nodes::network(name));
-        }
-        let stored = self.store.get(META, NETWORK_ROW.as_bytes()).await;
-        if let Some(name) = stored.map_err(store_failure)? {
-            return stored_network(&name, &self.store_address);
-        }
-        loop {
-            match self.nodes.ask_network().await {
-                Ok((network, upstream)) => {
-                    tracing::info!(
-                        chain = self.name,
-                        network = network.name(),
-                        upstream,
-                        "network taken from the upstream; --network pins it"
-                    );
-                    return Ok(network);
-                }
-                Err(why) => self.waiting(why),
-            }
-            tokio::time::sleep(defaults::NETWORK_PAUSE).await;
-        }
-    }
-
-    /// The joint with the chain below the checkpoint, when there is one and
-    /// the store does not know its own beginning yet.
-    async fn join(&self, network: Network) -> Result<Option<Joined>, Failure> {
-        let Some(checkpoint) = &self.config.checkpoint else {
-            return Ok(None);
-        };
-        // It knows once it was joined or has had a block. To have been opened
-        // is not enough: a process can be killed right after that.
-        for row in [JOIN_ROW, STATE_ROW] {
-            let stored = self.store.get(META, row.as_bytes()).await;
-            if stored.map_err(store_failure)?.is_some() {
-                return Ok(None);
-            }
-        }
-        loop {
-            match joint::fetch(&self.nodes, network, checkpoint).await {
-                Ok(joined) => return Ok(Some(joined)),
-                Err(why) => self.waiting(why),
-            }
-            tokio::time::sleep(defaults::NETWORK_PAUSE).await;
-        }
-    }
-
-    /// Notes what is waited for before there is a follower.
-    fn waiting(&self, why: String) {
-        let state = State::Waiting(why);
-        self.service.waiting(&state.to_string());
-        self.progress.send_if_modified(|progress| {
-            let news = progress.state != state;
-            if news {
-                tracing::warn!(chain = self.name, "{state}");
-            }
-            progress.state = state;
-            news
-        });
-    }
-
     /// Passes the follower's progress on to those who subscribed before it
     /// existed.
     async fn mirror(self: Arc<Self>, mut progress: watch::Receiver<Progress>) {
@@ -393,50 +338,4 @@ impl Running for Chain {
     ) -> BoxFuture<'static, Result<(), Failure>> {
         Box::pin(self.serve(door, stop))
     }
-}
-
-/// The network that [`NETWORK_ROW`] names.
-pub(crate) fn stored_network(row: &[u8], store: &str) -> Result<Network, Failure> {
-    let known = str::from_utf8(row).ok().and_then(Network::by_name);
-    known.ok_or_else(|| {
-        Failure::failed(format!(
-            "the store {store} is of a network this release does not know; use another store"
-        ))
-    })
-}
-
-/// A store's error: a wrong address is a usage error.
-pub(crate) fn store_failure(error: StoreError) -> Failure {
-    match error {
-        StoreError::Address { .. } => Failure::Usage(error.into()),
-        other => Failure::Failed(other.into()),
-    }
-}
-
-/// Forgets what is stored from `height` on; with 0, everything but the
-/// findings.
-async fn forget(store: &Arc<dyn Store>, height: u64) -> Result<(), Failure> {
-    let network = store.get(META, NETWORK_ROW.as_bytes()).await;
-    let Some(network) = network.map_err(store_failure)? else {
-        return Ok(());
-    };
-    if height == 0 {
-        let mut batch = heliostat_store::Batch::new();
-        for table in TABLES {
-            batch.delete_range(table, &[][..], &[0xff; defaults::LONGEST_KEY][..]);
-        }
-        return store.commit(batch).await.map_err(store_failure);
-    }
-    let network = String::from_utf8_lossy(&network).into_owned();
-    let cache = replica::defaults::CACHE_BYTES;
-    let log = replica::BlockLog::open(Arc::clone(store), &network, cache, false)
-        .await
-        .map_err(store_failure)?;
-    let tip = log.view().tip();
-    if tip.is_some_and(|tip| tip.height >= height) {
-        log.commit(Some(height - 1), Vec::new(), false)
-            .await
-            .map_err(store_failure)?;
-    }
-    Ok(())
 }

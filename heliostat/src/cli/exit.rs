@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use heliostat_store::StoreError;
+
 use crate::config::ConfigError;
 
 /// Why a command ends, which decides its exit code.
@@ -57,5 +59,13 @@ impl From<anyhow::Error> for Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.into())
+    }
+}
+
+/// A store's error: a wrong address is a usage error.
+pub(crate) fn store_failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::Address { .. } => Failure::Usage(error.into()),
+        other => Failure::Failed(other.into()),
     }
 }

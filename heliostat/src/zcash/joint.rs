@@ -12,7 +12,11 @@ use heliostat_zcash_verifier::{
 use serde_json::json;
 
 use super::nodes::{Node, Nodes};
-use crate::{cli::exit::Failure, config::zcash::Checkpoint, defaults, zcash::store_failure};
+use crate::{
+    cli::exit::{Failure, store_failure},
+    config::zcash::Checkpoint,
+    defaults,
+};
 
 /// Compares the checkpoint with a chain that is stored already, and says in
 /// the log what comes of it. A checkpoint above the newest block is left to

@@ -10,9 +10,11 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `key` | how a block is named |
 //! | `reply` | reading a reply: the frame, errors, hex without a JSON value |
 //! | `transport` | HTTP: connections, bounds on what comes back |
 
+mod key;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use heliostat_core::{Fault, Id};
+use heliostat_core::Fault;
 use heliostat_node::{Access, Asked};
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
@@ -44,6 +46,7 @@ use crate::{
     error::Error,
     node_info::display_hex,
 };
+pub use key::BlockKey;
 
 /// Bounds on the calls to one node.
 #[derive(Clone, Debug)]
@@ -68,37 +71,6 @@ impl Default for Limits {
             idle: defaults::IDLE_TIMEOUT,
             in_flight: defaults::IN_FLIGHT,
             asked: Asked::default(),
-        }
-    }
-}
-
-/// What a block is asked for by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockKey {
-    /// Its height on the node's best chain.
-    Height(u64),
-    /// Its hash, internal byte order.
-    Hash(Id),
-}
-
-impl From<u64> for BlockKey {
-    fn from(height: u64) -> Self {
-        Self::Height(height)
-    }
-}
-
-impl From<Id> for BlockKey {
-    fn from(hash: Id) -> Self {
-        Self::Hash(hash)
-    }
-}
-
-impl fmt::Display for BlockKey {
-    /// As the node takes it: a decimal height, or the hash in display order.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Height(height) => write!(f, "{height}"),
-            Self::Hash(hash) => f.write_str(&display_hex(&hash.0)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heliostat_core::Fault;
+use heliostat_core::{Fault, Id};
 use heliostat_sim::zcash::{
     Filter, Misbehaviour, Node,
     node::{Access, Refusal},
