@@ -144,8 +144,10 @@ pub const IDENTITY_BURST: u32 = 8_000;
 pub const MAX_RATE_KEYS: usize = 100_000;
 
 /// HTTP/2 frames that do no work (SETTINGS, PING, RST_STREAM, PRIORITY, empty
-/// DATA, unknown ones) a client may send ahead of what it is owed.
-pub const CONTROL_FRAMES: u32 = 1_000;
+/// DATA, unknown ones) a client may send ahead of what it is owed: enough to
+/// cancel all of [`MAX_STREAMS`] at once. Each costs a server some microseconds,
+/// and a flooding client comes back with a new allowance.
+pub const CONTROL_FRAMES: u32 = 320;
 
 /// How many of these a client gets back each second. Clients that cancel every
 /// request stay below.

@@ -119,7 +119,7 @@ pub const SETTINGS: &[Setting] = &[
         "The largest request body. The largest that any ledger takes is a 2 MB transaction, 4 MB as hex."),
     set(LIMITS, "connection-buffer-bytes", "`4194304`", "4194304", "",
         "Bytes of answers queued on one connection before more are made: ten streams at full speed."),
-    set(LIMITS, "control-frames", "`1000`", "1000", "",
+    set(LIMITS, "control-frames", "`320`", "320", "",
         "HTTP/2 frames without work (settings, pings, resets) a client may send ahead of what it is owed; floods of them are cut."),
     set(LIMITS, "address-rate", "`500`", "500", "",
         "Requests a second from one address in the long run; 0 for no limit. A syncing wallet makes some ten, a busy office some hundred."),
