@@ -216,25 +216,34 @@ pub(super) async fn send(core: &Arc<Core>, at: usize, asked: &Asked) -> Sent {
     }
 }
 
-/// Looks for an operation in the newest blocks, whose lists of operations are
-/// checked against their headers, then in an endpoint's mempool.
+/// Looks for an operation in an endpoint's mempool, then in the newest blocks,
+/// whose lists of operations are checked against their headers: what is baked
+/// meanwhile has left the one and is in the other. `head` may be an older block
+/// by policy, so the newest are asked for by their hashes.
 async fn find(core: &Arc<Core>, hash: &OperationHash, binary: bool) -> Seen {
     let text = hash.to_string();
     let chain = &core.settings.chain;
-    for back in 0..defaults::LOOK_BLOCKS {
-        let path = format!("/chains/{chain}/blocks/head~{back}/operation_hashes");
-        match ask(core, &path).await {
-            Some(body) if names(&body, &text) => {
-                return Seen::Included(success(hash, binary));
+    let path = format!("/chains/{chain}/mempool/pending_operations");
+    let waits = ask(core, &path).await;
+    let waits = waits.is_some_and(|body| names(&body, &text));
+    if let Ok(newest) = core.newest_head().await {
+        for back in 0..defaults::LOOK_BLOCKS {
+            let path = format!(
+                "/chains/{chain}/blocks/{}~{back}/operation_hashes",
+                newest.hash
+            );
+            match ask(core, &path).await {
+                Some(body) if names(&body, &text) => {
+                    return Seen::Included(success(hash, binary));
+                }
+                Some(_) => {}
+                None => break,
             }
-            Some(_) => {}
-            None => break,
         }
     }
-    let path = format!("/chains/{chain}/mempool/pending_operations");
-    match ask(core, &path).await {
-        Some(body) if names(&body, &text) => Seen::Waiting(success(hash, binary)),
-        _ => Seen::No,
+    match waits {
+        true => Seen::Waiting(success(hash, binary)),
+        false => Seen::No,
     }
 }
 
