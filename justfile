@@ -35,7 +35,7 @@ compare-api:
 
 # kill -9, 200 times for each ledger and store
 crash rounds="200":
-    HELIOSTAT_CRASH_ROUNDS={{rounds}} cargo test --release -p heliostat --test crash -- --nocapture
+    HELIOSTAT_CRASH_ROUNDS={{rounds}} cargo test --release -p heliostat --test crash --test tezos_crash -- --nocapture
 
 # hostile upstreams and clients, half an hour
 soak minutes="30":

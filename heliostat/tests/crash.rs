@@ -7,12 +7,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "process/dice.rs"]
+mod dice;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;
 
 use std::{process::Command, time::Duration};
 
+use dice::{next, number};
 use heliostat_sim::zcash::{Chain, Generator, GeneratorConfig, Node};
 use heliostat_store::testing::PrivatePostgres;
 use heliostat_zcash_proto::{
@@ -135,15 +138,6 @@ async fn survive(store: &str) {
     eprintln!("{rounds} kills survived");
 }
 
-/// A number from the environment.
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} is no number")),
-    )
-}
-
 /// The first answer of a process that has a store; before it is open,
 /// clients are told to try again.
 async fn first_tip(client: &mut CompactTxStreamerClient<Channel>) -> BlockId {
@@ -189,13 +183,4 @@ async fn range(process: &Process, tip: u64) -> Vec<CompactBlock> {
         blocks.push(block);
     }
     blocks
-}
-
-/// SplitMix64.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
