@@ -33,6 +33,14 @@ wallet:
 compare-api:
     cargo test -p heliostat-zcash --test api_lightwalletd -- --nocapture
 
+# pytezos and taquito over simulated Tezos nodes (the test's first comment says how to install them)
+tezos-clients:
+    cargo test -p heliostat --test tezos_clients -- --nocapture
+
+# Tezos finality against a real block's signatures: HELIOSTAT_TEZOS_CAPTURE names the capture
+tezos-capture:
+    cargo test -p heliostat-tezos-verifier --test capture -- --nocapture
+
 # kill -9, 200 times for each ledger and store
 crash rounds="200":
     HELIOSTAT_CRASH_ROUNDS={{rounds}} cargo test --release -p heliostat --test crash --test tezos_crash -- --nocapture
@@ -46,6 +54,8 @@ docs:
     cargo run -q -- docs-config > docs/configuration.md
     cargo run -q -- docs-config --example > heliostat.example.toml
     cargo run -q -- docs-zcash-methods > docs/zcash-methods.md
+    cargo run -q -- docs-tezos-methods > docs/tezos-methods.md
+    cargo run -q -p heliostat-observe --example metrics > docs/metrics.md
 
 # figures of this machine: HELIOSTAT_LIGHTWALLETD adds a peer
 bench:
