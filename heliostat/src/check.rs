@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::{
+    address::without_credentials,
     cli::exit::Failure,
     config::{ChainConfig, Config, ZcashConfig, door::observed},
     defaults,
@@ -23,7 +24,7 @@ use crate::{
     status, tezos,
     zcash::{
         self,
-        nodes::{Node, Nodes, explained, without_credentials},
+        nodes::{Node, Nodes, explained},
     },
 };
 

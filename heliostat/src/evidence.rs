@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    address::without_credentials,
     cli::exit::{Failure, store_failure},
     defaults,
-    zcash::nodes::without_credentials,
 };
 
 /// A proof of a lie, as a file holds it: alone, or as `/evidence` sends it.

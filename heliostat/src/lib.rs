@@ -26,6 +26,8 @@
 //! | [`reload`] | SIGHUP: what is taken over without a restart |
 //! | [`doors`] | the listening sockets of a process |
 //! | [`telemetry`] | what is sent to a collector |
+//! | `report` | what the status document says alike of every ledger |
+//! | [`address`] | addresses as they may be shown |
 //! | [`progress`] | the initial sync, drawn on a terminal or logged |
 //! | [`check`], [`status`], [`verify`] | the commands of these names |
 //! | [`evidence`] | proofs of lies, checked again |
@@ -33,6 +35,7 @@
 //! | [`demo`] | the main job on an embedded default |
 //! | [`defaults`] | every limit and time-out, with its reason |
 
+pub mod address;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -43,6 +46,7 @@ pub mod evidence;
 pub mod node;
 pub mod progress;
 pub mod reload;
+mod report;
 pub mod run;
 pub mod status;
 pub mod telemetry;

@@ -28,11 +28,11 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tower::Layer as _;
 
 use crate::{
+    address::without_credentials,
     cli::exit::{Failure, store_failure},
     config::TezosConfig,
     defaults,
     node::Running,
-    zcash::nodes::without_credentials,
 };
 
 /// One chain.
@@ -153,7 +153,7 @@ fn progress(status: &Status, head: Option<&HeadStatus>, max_age: u64) -> Progres
         (None, None) => State::Waiting("no block is agreed on yet".to_owned()),
         (Some(_), None) => State::Following,
     };
-    let age = local.map_or(0, |link| report::now().saturating_sub(link.time));
+    let age = local.map_or(0, |link| crate::report::now().saturating_sub(link.time));
     Progress {
         state,
         local,

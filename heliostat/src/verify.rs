@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    address::without_credentials,
     cli::exit::{Failure, store_failure},
     config::{ChainConfig, Config, ZcashConfig},
     defaults, evidence,
@@ -24,7 +25,7 @@ use crate::{
     tezos,
     zcash::{
         self,
-        nodes::{Node, Nodes, explained, without_credentials},
+        nodes::{Node, Nodes, explained},
     },
 };
 

@@ -135,7 +135,7 @@ impl Chain {
             listen: door.local_addr(),
             connections: door.connections(),
             store,
-            store_address: nodes::without_credentials(&store_address),
+            store_address: crate::address::without_credentials(&store_address),
             nodes,
             service: Late::default(),
             requests: metrics.requests(name, methods.iter().map(String::as_str)),

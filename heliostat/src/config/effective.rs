@@ -15,7 +15,7 @@ use super::{
     settings::{Setting, Table, placeholder, settings, tables},
     state_folder,
 };
-use crate::zcash::nodes::without_credentials;
+use crate::address::without_credentials;
 
 /// Keys whose values are secrets. A file that holds one is named as it is.
 const SECRETS: &[&str] = &["rpc-password", "bearer-token"];

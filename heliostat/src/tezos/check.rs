@@ -17,12 +17,11 @@ use heliostat_tezos_verifier::Header;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::report;
 use crate::{
     check::{Found, Verdict},
     cli::exit::Failure,
     config::TezosConfig,
-    defaults,
+    defaults, report,
     status::duration,
 };
 

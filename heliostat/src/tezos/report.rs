@@ -1,23 +1,13 @@
 //! A chain's part of the status document.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use heliostat_node::{Disagreement, Finding, UpstreamState};
 use heliostat_observe::{self as observe, ChainStatus, Head};
 use heliostat_tezos::{
     HeadPolicy, Status,
     light::{EndpointStatus, HeadStatus},
 };
-use tokio::time::timeout;
 
 use super::Chain;
-use crate::{defaults, status::duration};
-
-/// Seconds since the Unix epoch.
-pub(super) fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| now.as_secs())
-}
+use crate::{report, status::duration};
 
 impl Chain {
     /// What the chain knows of itself now.
@@ -25,7 +15,7 @@ impl Chain {
         let status = self.light.status();
         let progress = self.progress.borrow().clone();
         let head = self.served(&status).map(head);
-        let store = self.store_status().await;
+        let store = report::store(&self.store, &self.store_address).await;
         let upstreams = self.light.upstreams();
         ChainStatus {
             ledger: "tezos".to_owned(),
@@ -44,12 +34,12 @@ impl Chain {
             findings: upstreams
                 .findings()
                 .iter()
-                .map(|one| finding(one))
+                .map(|one| report::finding(one))
                 .collect(),
             disagreements: upstreams
                 .disagreements()
                 .into_iter()
-                .map(disagreement)
+                .map(report::disagreement)
                 .collect(),
             store,
             outbox: self
@@ -118,30 +108,7 @@ impl Chain {
 
     /// Every lie in full.
     pub(super) fn proofs(&self) -> Vec<serde_json::Value> {
-        let findings = self.light.upstreams().findings();
-        let in_json = |finding: &std::sync::Arc<Finding>| {
-            let mut json = serde_json::to_value(&**finding).unwrap_or_default();
-            json["chain"] = self.name.clone().into();
-            json
-        };
-        findings.iter().map(in_json).collect()
-    }
-
-    async fn store_status(&self) -> observe::StoreStatus {
-        let size = timeout(defaults::STORE_ANSWER, self.store.size()).await;
-        let (bytes, error) = match size {
-            Ok(Ok(bytes)) => (bytes, None),
-            Ok(Err(error)) => (0, Some(error.to_string())),
-            Err(_) => {
-                let seconds = defaults::STORE_ANSWER.as_secs();
-                (0, Some(format!("no answer within {seconds} s")))
-            }
-        };
-        observe::StoreStatus {
-            address: self.store_address.clone(),
-            bytes,
-            error,
-        }
+        report::proofs(&self.name, &self.light.upstreams().findings())
     }
 }
 
@@ -175,57 +142,13 @@ fn head(head: &HeadStatus) -> Head {
         height: u64::try_from(head.level).unwrap_or(0),
         id: head.hash.clone(),
         time,
-        age_seconds: now().saturating_sub(time),
+        age_seconds: report::now().saturating_sub(time),
         assurance: head.assurance.clone(),
     }
 }
 
 /// An endpoint. One that is well still says what it serves of the proof calls.
 pub(super) fn endpoint(one: &EndpointStatus) -> observe::UpstreamStatus {
-    let status = &one.upstream;
-    let trouble = status.trouble.as_ref();
-    let state = match (status.state, trouble) {
-        (UpstreamState::Quarantined, _) => "wrong",
-        (_, Some(trouble)) => trouble.kind,
-        (UpstreamState::Unknown, None) => "unknown",
-        (_, None) => "ok",
-    };
-    let why = trouble.map_or_else(
-        || one.proofs.clone(),
-        |trouble| {
-            let words = trouble.words.strip_prefix(trouble.kind);
-            let words = words.and_then(|words| words.strip_prefix(": "));
-            words.unwrap_or(&trouble.words).to_owned()
-        },
-    );
-    observe::UpstreamStatus {
-        name: status.name.clone(),
-        role: "follow".to_owned(),
-        state: state.to_owned(),
-        why,
-        height: one.level.and_then(|level| u64::try_from(level).ok()),
-    }
-}
-
-fn finding(finding: &Finding) -> observe::Finding {
-    let evidence = &finding.evidence;
-    let exhibits = evidence.exhibits.iter();
-    observe::Finding {
-        upstream: finding.upstream.clone(),
-        rule: evidence.rule.clone(),
-        words: evidence.words.clone(),
-        height: evidence.height,
-        exhibits: exhibits
-            .map(|exhibit| (exhibit.name.clone(), exhibit.bytes.len() as u64))
-            .collect(),
-    }
-}
-
-fn disagreement(fork: Disagreement) -> observe::Disagreement {
-    observe::Disagreement {
-        height: fork.height,
-        ours: fork.ours,
-        upstream: fork.upstream,
-        theirs: fork.theirs,
-    }
+    let level = one.level.and_then(|level| u64::try_from(level).ok());
+    report::upstream(&one.upstream, Some(one.proofs.clone()), level)
 }

@@ -208,15 +208,6 @@ pub fn network(name: NetworkName) -> Network {
     }
 }
 
-/// A store address as it may be shown: what stands before an `@` may be a
-/// password.
-pub fn without_credentials(address: &str) -> String {
-    match (address.split_once("://"), address.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => address.to_owned(),
-    }
-}
-
 /// A fault of `node` in words, with what an operator can do about it. For
 /// where the node was named already.
 pub(crate) fn explained(node: &str, fault: &Fault) -> String {
@@ -252,16 +243,5 @@ mod tests {
             explained("no answer within 15 s"),
             "unreachable: no answer within 15 s; start the node, or correct its address"
         );
-    }
-
-    #[test]
-    fn a_store_address_is_shown_without_its_password() {
-        for (address, shown) in [
-            ("postgres://u:p@ss@host/db", "postgres://host/db"),
-            ("postgres://host/db", "postgres://host/db"),
-            ("sqlite:/a/b@c.sqlite", "sqlite:/a/b@c.sqlite"),
-        ] {
-            assert_eq!(without_credentials(address), shown);
-        }
     }
 }

@@ -1,18 +1,14 @@
 //! A chain's part of the status document.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use heliostat_core::{Assurance, Source as _};
-use heliostat_node::{Progress, State, UpstreamState, UpstreamStatus, Upstreams};
+use heliostat_node::{Progress, State, Upstreams};
 use heliostat_observe::{self as observe, ChainStatus, Head};
 use heliostat_zcash::source::ZcashSource;
-use tokio::time::timeout;
 
 use super::{Chain, Live};
-use crate::{defaults, status::duration};
+use crate::{defaults, report, status::duration};
 
 impl Chain {
     /// What the chain knows of itself now.
@@ -23,7 +19,7 @@ impl Chain {
             Some(live) => head(live).await,
             None => None,
         };
-        let store = self.store_status().await;
+        let store = report::store(&self.store, &self.store_address).await;
         let upstreams = match live {
             Some(live) => upstreams(&live.upstreams),
             None => self.nodes.unasked(&progress.state),
@@ -52,8 +48,11 @@ impl Chain {
             connections: self.connections.open(),
             connections_accepted: self.connections.accepted(),
             upstreams,
-            findings: findings.iter().map(|found| finding(found)).collect(),
-            disagreements: forks.into_iter().map(disagreement).collect(),
+            findings: findings
+                .iter()
+                .map(|found| report::finding(found))
+                .collect(),
+            disagreements: forks.into_iter().map(report::disagreement).collect(),
             store,
             outbox: live.map(|live| live.outbox.counts()).unwrap_or_default(),
         }
@@ -71,33 +70,9 @@ impl Chain {
 
     /// Every lie in full.
     pub(super) fn proofs(&self) -> Vec<serde_json::Value> {
-        let Some(live) = self.live.get() else {
-            return Vec::new();
-        };
-        let findings = live.upstreams.findings();
-        let in_json = |finding: &std::sync::Arc<heliostat_node::Finding>| {
-            let mut json = serde_json::to_value(&**finding).unwrap_or_default();
-            json["chain"] = self.name.clone().into();
-            json
-        };
-        findings.iter().map(in_json).collect()
-    }
-
-    async fn store_status(&self) -> observe::StoreStatus {
-        let size = timeout(defaults::STORE_ANSWER, self.store.size()).await;
-        let (bytes, error) = match size {
-            Ok(Ok(bytes)) => (bytes, None),
-            Ok(Err(error)) => (0, Some(error.to_string())),
-            Err(_) => {
-                let seconds = defaults::STORE_ANSWER.as_secs();
-                (0, Some(format!("no answer within {seconds} s")))
-            }
-        };
-        observe::StoreStatus {
-            address: self.store_address.clone(),
-            bytes,
-            error,
-        }
+        let live = self.live.get();
+        let findings = live.map_or_else(Vec::new, |live| live.upstreams.findings());
+        report::proofs(&self.name, &findings)
     }
 }
 
@@ -110,13 +85,11 @@ async fn head(live: &Live) -> Option<Head> {
         false => live.agreement.grade(tip.height),
     };
     let cap = view.cap(tip.height).await.ok().flatten();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |now| now.as_secs());
     Some(Head {
         height: tip.height,
         id: ZcashSource::show(&tip.id),
         time: tip.time,
-        age_seconds: now.saturating_sub(tip.time),
+        age_seconds: report::now().saturating_sub(tip.time),
         assurance: own.min(cap.unwrap_or(Assurance::Relayed)).to_string(),
     })
 }
@@ -171,78 +144,8 @@ fn words(state: &State, syncing: Option<String>) -> String {
 fn upstreams(upstreams: &Upstreams<ZcashSource>) -> Vec<observe::UpstreamStatus> {
     let statuses = upstreams.status();
     let all = upstreams.all().iter().zip(&statuses);
-    all.map(|(one, status)| upstream(status, one.source().syncing()))
+    // Its own syncing is no trouble, because what it has can be followed, but
+    // worth knowing.
+    all.map(|(one, status)| report::upstream(status, one.source().syncing(), status.head))
         .collect()
-}
-
-/// `syncing` says so of the node itself: no trouble, because what it has can
-/// be followed, but worth knowing.
-fn upstream(status: &UpstreamStatus, syncing: Option<String>) -> observe::UpstreamStatus {
-    let trouble = status.trouble.as_ref();
-    let state = match (status.state, trouble) {
-        (UpstreamState::Quarantined, _) => "wrong",
-        (_, Some(trouble)) => trouble.kind,
-        (UpstreamState::Unknown, None) => "unknown",
-        (_, None) => "ok",
-    };
-    let role = match status.role {
-        heliostat_node::Role::Follow => "follow",
-        heliostat_node::Role::Witness => "witness",
-    };
-    observe::UpstreamStatus {
-        name: status.name.clone(),
-        role: role.to_owned(),
-        state: state.to_owned(),
-        why: trouble
-            .map(|trouble| alone(&trouble.words, trouble.kind, &status.name))
-            .or(syncing)
-            .unwrap_or_default(),
-        height: status.head,
-    }
-}
-
-/// The words of a trouble without its kind and its upstream, which stand
-/// beside them.
-fn alone(words: &str, kind: &str, upstream: &str) -> String {
-    let words = [kind, upstream].into_iter().fold(words, |words, said| {
-        let rest = words.strip_prefix(said);
-        let rest = rest.and_then(|rest| rest.strip_prefix(": "));
-        rest.unwrap_or(words)
-    });
-    words.to_owned()
-}
-
-fn finding(finding: &heliostat_node::Finding) -> observe::Finding {
-    let evidence = &finding.evidence;
-    let exhibits = evidence.exhibits.iter();
-    observe::Finding {
-        upstream: finding.upstream.clone(),
-        rule: evidence.rule.clone(),
-        words: evidence.words.clone(),
-        height: evidence.height,
-        exhibits: exhibits
-            .map(|exhibit| (exhibit.name.clone(), exhibit.bytes.len() as u64))
-            .collect(),
-    }
-}
-
-fn disagreement(fork: heliostat_node::Disagreement) -> observe::Disagreement {
-    observe::Disagreement {
-        height: fork.height,
-        ours: fork.ours,
-        upstream: fork.upstream,
-        theirs: fork.theirs,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_beside_a_kind_and_a_name_repeat_neither() {
-        let alone = |words| alone(words, "unreachable", "http://n:1");
-        assert_eq!(alone("unreachable: http://n:1: refused"), "refused");
-        assert_eq!(alone("unreachable: no answer"), "no answer");
-    }
 }
