@@ -181,3 +181,7 @@ pub const LOOK_BLOCKS: u32 = 16;
 
 /// How long such a look may take.
 pub const LOOK_CALL: Duration = Duration::from_secs(10);
+
+/// How often disagreements, and findings that could not be stored at once, are
+/// made durable: what a killed process may lose of them.
+pub const KEEP_FINDINGS: Duration = Duration::from_secs(5);

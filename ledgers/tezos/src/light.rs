@@ -222,7 +222,13 @@ impl Light {
                 outbox.run(stop.clone()).await;
             }
         };
-        let work = async { tokio::join!(follow, finality::run(&self.core)) };
+        let keeping = async {
+            loop {
+                tokio::time::sleep(defaults::KEEP_FINDINGS).await;
+                self.core.persist().await;
+            }
+        };
+        let work = async { tokio::join!(follow, finality::run(&self.core), keeping) };
         let work = async {
             tokio::select! {
                 _ = work => {}

@@ -133,6 +133,33 @@ async fn what_was_found_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn a_disagreement_is_stored_while_the_process_goes_on() {
+    let (network, nodes) = network(Made::small(), 2).await;
+    nodes[1].lie(Lie::Root);
+    let store = heliostat_store::open("memory:", "tezos", &[findings::TABLE], Options::default());
+    let store: Arc<dyn Store> = store.await.unwrap();
+    let found = Findings::open(Arc::clone(&store)).await.unwrap();
+    let mut daemon = Daemon::with(settings(&nodes), found).await;
+    daemon.follow();
+    let bob = network.world().account("bob").id;
+    let head = network.world().head().hash.to_string();
+    assert_eq!(daemon.balance(&head, &bob).await.status, 503);
+    let shown = daemon.light.upstreams().disagreements();
+    assert!(!shown.is_empty());
+    let stored = async {
+        loop {
+            let reopened = Findings::open(Arc::clone(&store)).await.unwrap();
+            if reopened.disagreements() == shown {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let stored = tokio::time::timeout(PATIENCE, stored).await;
+    stored.expect("what was noted is stored by itself");
+}
+
+#[tokio::test]
 async fn octez_truth_table_holds_over_nodes_with_states_of_their_own() {
     let (network, nodes) = network(Made::small(), 7).await;
     let world = network.world();
