@@ -14,14 +14,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-#[path = "tezos_clients/daemon.rs"]
-mod daemon;
+#[path = "tezos_process/running.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod running;
 
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
-use daemon::Daemon;
 use heliostat_sim::tezos::{Lie, Network, Node, World, world::Settings};
 use heliostat_tezos_context::base58::{self, Prefix};
+use running::Daemon;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -167,10 +168,16 @@ async fn reads_and_sends(client: Client) {
     );
 
     nodes[2].lie(Lie::Root);
-    let threshold = network.world().numbers().proof_of_work_threshold;
-    let urls: Vec<_> = nodes.iter().map(|node| node.url()).collect();
-    let daemon = Daemon::start(&urls, "0.6", threshold).await;
-    let through = client.run(&daemon.url, &asked, 0).await;
+    let stamp = network.world().numbers().proof_of_work_threshold;
+    let (stamp, urls) = (stamp.to_string(), nodes.iter().map(|node| node.url()));
+    let urls: Vec<_> = urls.collect();
+    let mut args = vec!["tezos", "--min-agreement", "0.6", "--store", "memory:"];
+    args.extend(["--proof-of-work-threshold", &stamp, "--log-format", "json"]);
+    args.extend(["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"]);
+    args.extend(urls.iter().flat_map(|url| ["--endpoint", url]));
+    let daemon = Daemon::start(&args).await;
+    let url = daemon.url("rpc");
+    let through = client.run(&url, &asked, 0).await;
     assert_eq!(through, honest);
     eprintln!(
         "{}: {} equal answers",
@@ -179,7 +186,7 @@ async fn reads_and_sends(client: Client) {
     );
 
     let baking = network.bake_every(BLOCKS);
-    let sent = client.run(&daemon.url, &asked, SENT).await;
+    let sent = client.run(&url, &asked, SENT).await;
     drop(baking);
     let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
     let (before, after) = (number(&sent["receiver"]), number(&sent["sent"]["receiver"]));

@@ -90,18 +90,26 @@ async fn what_is_not_there_is_said_in_octez_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_and_proxy_mode_ask_one_node_and_say_that_nothing_was_agreed() {
+async fn client_and_proxy_mode_ask_one_node_which_only_a_checkpoint_can_prove() {
     let nodes = Nodes::start(1).await;
     let (url, alice) = (nodes.nodes[0].url(), nodes.address("alice"));
-    for mode in ["client", "proxy"] {
+    let trusted = nodes.checkpoint(4);
+    let checkpoint = ["--checkpoint", &trusted, "--head", "proven"];
+    for (mode, more, grade) in [
+        ("client", &[][..], "relayed"),
+        ("client", &checkpoint[..], "relayed"),
+        ("proxy", &[][..], "relayed"),
+        ("proxy", &checkpoint[..], "proven"),
+    ] {
         let flags = ["tezos", "--mode", mode, "--endpoint", &url];
         let stamp = ["--proof-of-work-threshold", &nodes.stamp()];
         let verb = ["get", "balance", "for", &alice];
-        let said = ask(&[&flags[..], &stamp, &verb].concat()).await;
-        assert_eq!(said.code, Some(0), "{mode}: {}", said.err);
-        assert!(said.out.ends_with(" ꜩ\n"), "{mode}: {}", said.out);
-        let grade = "heliostat-assurance: relayed";
-        assert!(said.err.contains(grade), "{mode}: {}", said.err);
+        let said = ask(&[&flags[..], &stamp, more, &verb].concat()).await;
+        let case = format!("{mode} {more:?}: {}", said.err);
+        assert_eq!(said.code, Some(0), "{case}");
+        assert!(said.out.ends_with(" ꜩ\n"), "{case}: {}", said.out);
+        let grade = format!("heliostat-assurance: {grade}");
+        assert!(said.err.contains(&grade), "{case}");
     }
 }
 
