@@ -45,7 +45,7 @@ pub struct TezosArgs {
     /// Where metrics, health and status are served [default: 127.0.0.1:9068]
     #[arg(long, value_name = "ADDR")]
     observe: Option<String>,
-    /// Where evidence of lies is kept: sqlite:PATH, postgres://USER@HOST/DATABASE or memory: [default: sqlite:~/.local/state/heliostat/tezos.sqlite]
+    /// Where evidence of lies and receipts of operations are kept: sqlite:PATH, postgres://USER@HOST/DATABASE or memory: [default: sqlite:~/.local/state/heliostat/tezos.sqlite]
     #[arg(long, value_name = "ADDRESS")]
     store: Option<String>,
     /// Trust this block, or the root of the state after it

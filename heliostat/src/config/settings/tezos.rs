@@ -46,7 +46,7 @@ pub const METHODS: &[&str] = &[
 pub const TABLES: &[Table] = &[
     table(
         CHAIN,
-        "One Tezos chain, read by proof from several nodes. Nothing is replicated: the store keeps evidence of lies.",
+        "One Tezos chain, read by proof from several nodes. Nothing is replicated: the store keeps evidence of lies and receipts of operations.",
     ),
     Table {
         optional: true,
