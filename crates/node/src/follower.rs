@@ -147,6 +147,7 @@ impl<S: Source, V: Verifier, R> Shared<S, V, R> {
         if let Some(done) = unsure.filter(|done| done.link == link) {
             self.publish(done);
         }
+        self.agreement.release();
         self.feed.begin(link);
         self.tracker.local(link, 0);
     }

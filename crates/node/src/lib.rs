@@ -11,6 +11,8 @@
 //! | [`feed`] | [`ChangeFeed`]: what became of the replica, for subscribers |
 //! | [`outbox`] | [`Outbox`]: writes, each with a durable receipt and sent once |
 //! | [`access`] | [`Access`]: what proves to an upstream who we are, and it to us |
+//! | [`minimum`] | [`Minimum`]: the lowest grades an operator wants answered |
+//! | [`unanswered`] | [`Unanswered`]: whether a request without an answer can have left |
 //! | [`progress`] | [`Progress`]: how far the replica is, for people |
 //! | [`replica`] | [`Replica`]: the seam towards a ledger's store layout |
 //! | [`defaults`] | every limit and time-out, with its reason |
@@ -26,9 +28,11 @@ pub mod defaults;
 pub mod feed;
 pub mod findings;
 pub mod follower;
+pub mod minimum;
 pub mod outbox;
 pub mod progress;
 pub mod replica;
+pub mod unanswered;
 pub mod upstream;
 pub mod witness;
 
@@ -37,9 +41,11 @@ pub use asked::Asked;
 pub use feed::{ChangeFeed, Changes, Notice};
 pub use findings::{Disagreement, Finding, Findings};
 pub use follower::{Follower, Settings};
+pub use minimum::Minimum;
 pub use outbox::Outbox;
 pub use progress::{Progress, State};
 pub use replica::Replica;
+pub use unanswered::Unanswered;
 pub use upstream::{
     Clock, Role, Served, Trouble, Upstream, UpstreamState, UpstreamStatus, Upstreams, system_clock,
 };

@@ -4,6 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`carrier`] | [`Carrier`]: the seam towards a ledger: hand this to that upstream; is this id known? |
+//! | [`policy`] | [`Policy`]: to how many upstreams a write goes |
 //! | [`receipt`] | [`Receipt`]: what is kept of a write, and the states it goes through |
 //! | `book` | the receipts in the store, their age and their number |
 //! | `attempt` | one write handed to its upstreams |
@@ -14,15 +15,21 @@
 //! | outcome | state | the same write again |
 //! |---|---|---|
 //! | an upstream took it | `taken` | the first reply, byte for byte; nothing is sent |
+//! | its outcome was lost, and it was found among what waits to be included | `waiting` | the reply a success has; nothing is sent |
 //! | it is on the chain | `included` | the reply a success has; nothing is sent |
 //! | every upstream refused it | `refused` | is sent anew: nobody has it |
-//! | it never left | `not-sent` | is sent anew |
-//! | no answer came, or we were killed meanwhile | `unknown` | is looked for; if nobody knows it, it goes to the same upstreams and to no other |
+//! | it never left | `not-sent` | is sent anew, to others first |
+//! | no answer came, or we were killed meanwhile | `unknown` | is looked for; if nobody knows it, it goes to the same upstreams, and under [`Policy::One`] to no other |
+//!
+//! What is `unknown` or `waiting` is looked for until it is included or its
+//! receipt is too old. Under [`Policy::Broadcast`] the first upstream that takes
+//! a write decides, and a refusal counts only when nobody may have it.
 //!
 //! Two equal writes at one time are one: both callers get the one outcome.
 //! Nothing is ever sent again unless a client asks again.
 
 pub mod carrier;
+pub mod policy;
 pub mod receipt;
 
 mod attempt;
@@ -45,29 +52,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{Clock, defaults};
 use book::Book;
 pub use carrier::{Carrier, Seen, Sent, Write};
+pub use policy::{BadPolicy, Policy};
 pub use receipt::{Receipt, ReceiptId};
 
 /// The table an outbox needs in its store.
 pub const TABLE: Table = Table("outbox");
-
-/// To how many upstreams a write goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// To the best one, and never to another by itself.
-    #[default]
-    One,
-    /// To the best so many at the same time, each once.
-    Broadcast(usize),
-}
-
-impl Policy {
-    fn most(self) -> usize {
-        match self {
-            Self::One => 1,
-            Self::Broadcast(most) => most.max(1),
-        }
-    }
-}
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +66,9 @@ pub struct Delivery {
     pub receipt: Option<ReceiptId>,
     /// The outcome, with the ledger's own reply where there is one.
     pub sent: Sent,
+    /// How many upstreams may have it: it was handed to so many, less those
+    /// that are known by now not to have got a byte of it.
+    pub handed_to: usize,
     /// The outcome was known already, or another call's: nothing was sent for
     /// this one.
     pub repeated: bool,

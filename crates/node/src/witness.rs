@@ -79,7 +79,8 @@ where
     async fn round(&mut self, ours: Option<Link>) -> bool {
         let upstreams = &self.shared.upstreams;
         let epoch = self.shared.agreement.epoch();
-        let serving = upstreams.serving().map(|serving| serving.name().to_owned());
+        let serving = upstreams.serving().filter(|one| !one.is_quarantined());
+        let serving = serving.map(|serving| serving.name().to_owned());
         let own = ours.filter(|_| serving.is_some()).map(|link| link.height);
         let trusted = || upstreams.all().iter().filter(|one| !one.is_quarantined());
         let n = trusted().count();

@@ -195,7 +195,11 @@ where
             false => self.pipeline.is_empty(),
         };
         if self.writer.is_due(last) {
-            self.writer.start(&self.tip, drained);
+            self.write(drained);
+        }
+        if self.upstream.is_quarantined() {
+            // Somebody else caught it lying.
+            return Some(End::Switch);
         }
         if !drained || !self.writer.is_idle() {
             return None;
@@ -203,6 +207,13 @@ where
         self.shared.tracker.state(State::Following);
         let best = self.shared.upstreams.best()?;
         (!Arc::ptr_eq(&best, &self.upstream)).then_some(End::Switch)
+    }
+
+    fn write(&mut self, caught_up: bool) {
+        if let Some(rewind) = self.writer.rewind() {
+            self.shared.agreement.hold(rewind.keep.height);
+        }
+        self.writer.start(&self.tip, caught_up);
     }
 
     /// The branch that was read is not the one that ends at the head which
@@ -340,7 +351,7 @@ where
         }
         while !self.writer.is_idle() {
             if self.writer.is_due(true) {
-                self.writer.start(&self.tip, false);
+                self.write(false);
             }
             match self.writer.next().await {
                 Wake::Committed(done) => self.committed(done),

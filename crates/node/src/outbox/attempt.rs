@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{Stream, StreamExt as _, stream::FuturesUnordered};
 
 use super::{
     Carrier, Delivery, Digested, Outbox, OutboxError, Seen, Sent, Write,
@@ -17,7 +17,7 @@ const NOBODY: &str = "no upstream can be used just now; `heliostat check` tells 
 impl<C: Carrier> Outbox<C> {
     /// Answers from the book, or sends.
     pub(super) async fn deliver(
-        &self,
+        self: &Arc<Self>,
         digest: Digested,
         write: Write,
     ) -> Result<Delivery, OutboxError> {
@@ -27,21 +27,26 @@ impl<C: Carrier> Outbox<C> {
                 return Ok(repeated(entry, Sent::Taken(reply)));
             }
             if entry.is_open() {
-                return Ok(self.once_more(entry, &write).await);
+                return self.once_more(entry, &write).await;
             }
         }
-        let ways = self.carrier.ways();
-        let to: Vec<_> = ways.into_iter().take(self.policy.most()).collect();
-        if to.is_empty() {
+        let mut ways = self.ways();
+        if let Some(entry) = known.as_ref().filter(|it| it.state == State::NotSent) {
+            // Those that could not be reached just now come last.
+            ways.sort_by_key(|way| entry.to.contains(way));
+        }
+        ways.truncate(self.policy.most());
+        if ways.is_empty() {
             return Ok(Delivery {
                 receipt: known.map(|entry| entry.id),
                 sent: Sent::NotSent(NOBODY.to_owned()),
+                handed_to: 0,
                 repeated: false,
             });
         }
         let id = write.id.as_ref();
-        let entry = self.book.accept(digest, id, &to, known).await?;
-        let sent = self.send(&entry, &to, &write).await;
+        let mut entry = self.book.accept(digest, id, &ways, known).await?;
+        let (sent, missed) = self.send(&entry, &ways, &[], &write).await;
         let state = match &sent {
             Sent::Taken(reply) if reply.len() > defaults::REPLY_BYTES => State::Unknown,
             Sent::Taken(reply) => State::Taken(reply.to_vec()),
@@ -49,74 +54,139 @@ impl<C: Carrier> Outbox<C> {
             Sent::NotSent(_) => State::NotSent,
             Sent::Unknown(_) => State::Unknown,
         };
-        self.book.settle(&entry, state).await;
+        self.book.settle(&entry, state, &missed).await;
+        entry.missed(&missed);
         Ok(first(&entry, sent))
     }
 
+    /// Who can be handed a write now, best first, each once.
+    fn ways(&self) -> Vec<String> {
+        let mut ways: Vec<String> = Vec::new();
+        for way in self.carrier.ways() {
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        ways
+    }
+
     /// The same write again after its outcome got lost: it is looked for, and
-    /// if nobody knows it, it goes where it went before and nowhere else.
-    async fn once_more(&self, entry: &Entry, write: &Write) -> Delivery {
+    /// if nobody knows it, it goes where the policy lets it.
+    async fn once_more(
+        self: &Arc<Self>,
+        entry: &Entry,
+        write: &Write,
+    ) -> Result<Delivery, OutboxError> {
         let seen = match &write.id {
             Some(id) => self.carrier.seen(id).await,
             None => Seen::No,
         };
-        match seen {
-            Seen::Included(reply) => {
-                let state = State::Included(reply.to_vec());
-                self.book.settle(entry, state).await;
-                return repeated(entry, Sent::Taken(reply));
-            }
-            Seen::Waiting(reply) => return repeated(entry, Sent::Taken(reply)),
-            Seen::No => {}
+        let found = match &seen {
+            Seen::Included(reply) => Some((State::Included(reply.to_vec()), reply)),
+            Seen::Waiting(reply) => Some((State::Waiting(reply.to_vec()), reply)),
+            Seen::No => None,
+        };
+        if let Some((state, reply)) = found {
+            self.book.settle(entry, state, &[]).await;
+            return Ok(repeated(entry, Sent::Taken(reply.clone())));
         }
-        let ways = self.carrier.ways();
-        let to: Vec<_> = ways
-            .into_iter()
-            .filter(|way| entry.to.contains(way))
-            .collect();
+        let to = self.policy.again(&entry.to, self.ways());
         if to.is_empty() {
             let words = format!(
                 "it was handed to {} before, which cannot be asked now, and is not sent elsewhere",
                 entry.to.join(" and ")
             );
-            return repeated(entry, Sent::Unknown(words));
+            return Ok(repeated(entry, Sent::Unknown(words)));
         }
-        let sent = self.send(entry, &to, write).await;
-        // A refusal says nothing of the first time: the upstream may refuse it
-        // now because it has it.
-        if let Sent::Taken(reply) = &sent
-            && reply.len() <= defaults::REPLY_BYTES
-        {
-            let state = State::Taken(reply.to_vec());
-            self.book.settle(entry, state).await;
+        let before = &entry.to;
+        let mut entry = entry.clone();
+        if to.iter().any(|way| !before.contains(way)) {
+            // Durable before the first byte, for each of them.
+            let mut all = before.clone();
+            all.extend(to.iter().filter(|way| !before.contains(way)).cloned());
+            let id = write.id.as_ref();
+            let known = Some(entry.clone());
+            entry = self.book.accept(entry.digest, id, &all, known).await?;
         }
-        first(entry, sent)
+        let (sent, missed) = self.send(&entry, &to, before, write).await;
+        let state = match &sent {
+            Sent::Taken(reply) if reply.len() <= defaults::REPLY_BYTES => {
+                State::Taken(reply.to_vec())
+            }
+            // A refusal says nothing of the first time: the upstream may
+            // refuse it now because it has it.
+            _ => State::Unknown,
+        };
+        self.book.settle(&entry, state, &missed).await;
+        entry.missed(&missed);
+        let sent = match sent {
+            // What is true of this time only.
+            Sent::NotSent(words) => Sent::Unknown(format!(
+                "it was handed to {} before, and could not be again: {words}",
+                before.join(" and ")
+            )),
+            sent => sent,
+        };
+        Ok(first(&entry, sent))
     }
 
     /// Hands the write to all of `to` at the same time. The first that takes
-    /// it decides; the others are still waited for, behind the scenes.
-    async fn send(&self, entry: &Entry, to: &[String], write: &Write) -> Sent {
+    /// it decides; the others are still waited for, behind the scenes. Also
+    /// who surely did not get a byte of it, now or `before`.
+    async fn send(
+        self: &Arc<Self>,
+        entry: &Entry,
+        to: &[String],
+        before: &[String],
+        write: &Write,
+    ) -> (Sent, Vec<String>) {
         let hand_over = |way: &String| {
             let (carrier, way, write) = (Arc::clone(&self.carrier), way.clone(), write.clone());
-            async move { carrier.submit(&way, &write).await }
+            async move {
+                let sent = carrier.submit(&way, &write).await;
+                (way, sent)
+            }
         };
         let mut under_way: FuturesUnordered<_> = to.iter().map(hand_over).collect();
         self.handed.fetch_add(to.len() as u64, Relaxed);
         tracing::debug!(receipt = %entry.id, upstreams = to.len(), "write_sent");
-        let mut answers = Vec::new();
-        while let Some(answer) = under_way.next().await {
-            if let Sent::Taken(_) = answer {
-                if !under_way.is_empty() {
-                    let stop = self.stop.clone();
-                    let rest = async move { while under_way.next().await.is_some() {} };
-                    self.tasks
-                        .spawn(async move { stop.run_until_cancelled(rest).await });
+        let (mut answers, mut missed) = (Vec::new(), Vec::new());
+        while let Some((way, answer)) = under_way.next().await {
+            match answer {
+                Sent::Taken(_) => {
+                    if !under_way.is_empty() {
+                        self.wait_for_the_rest(entry, under_way, before.to_vec());
+                    }
+                    return (answer, missed);
                 }
-                return answer;
+                Sent::NotSent(_) if !before.contains(&way) => missed.push(way),
+                _ => {}
             }
             answers.push(answer);
         }
-        worst(answers)
+        (worst(answers), missed)
+    }
+
+    /// Waits for those whose answers decide nothing any more, and notes which
+    /// of them were never reached.
+    fn wait_for_the_rest(
+        self: &Arc<Self>,
+        entry: &Entry,
+        rest: impl Stream<Item = (String, Sent)> + Send + 'static,
+        before: Vec<String>,
+    ) {
+        let (this, entry) = (Arc::clone(self), entry.clone());
+        self.tasks.spawn(async move {
+            let missed = rest.filter_map(|(way, sent)| {
+                let missed = matches!(sent, Sent::NotSent(_)) && !before.contains(&way);
+                std::future::ready(missed.then_some(way))
+            });
+            let missed = this.stop.run_until_cancelled(missed.collect()).await;
+            let missed: Vec<String> = missed.unwrap_or_default();
+            if !missed.is_empty() {
+                this.book.missed(&entry, &missed).await;
+            }
+        });
     }
 }
 
@@ -143,6 +213,7 @@ fn worst(answers: Vec<Sent>) -> Sent {
 fn first(entry: &Entry, sent: Sent) -> Delivery {
     Delivery {
         receipt: Some(entry.id),
+        handed_to: entry.to.len(),
         sent,
         repeated: false,
     }

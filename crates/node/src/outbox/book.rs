@@ -203,9 +203,10 @@ impl Book {
         Ok(gone)
     }
 
-    /// Notes what became of a write whose outcome was not known. It counts
-    /// from here on, and is stored as soon as that can be done.
-    pub async fn settle(&self, entry: &Entry, state: State) {
+    /// Notes what became of a write whose outcome was not known, and which
+    /// upstreams it surely never reached. It counts from here on, and is
+    /// stored as soon as that can be done.
+    pub async fn settle(&self, entry: &Entry, state: State, missed: &[String]) {
         let _next = self.next.lock().await;
         // Somebody else may have found out meanwhile.
         let now = match self.find(&entry.digest).await {
@@ -216,21 +217,41 @@ impl Book {
         if now.number != entry.number || !now.is_open() {
             return;
         }
-        let settled = Entry { state, ..now };
+        let mut settled = now.clone();
+        settled.becomes(state);
+        settled.missed(missed);
+        self.put(&now, settled).await;
+    }
+
+    /// Notes which upstreams a write never reached, whatever became of it.
+    pub async fn missed(&self, entry: &Entry, missed: &[String]) {
+        let _next = self.next.lock().await;
+        let Ok(Some(now)) = self.find(&entry.digest).await else {
+            return;
+        };
+        if now.number == entry.number {
+            let mut less = now.clone();
+            less.missed(missed);
+            self.put(&now, less).await;
+        }
+    }
+
+    /// Puts `new` in place of `old`. While [`next`](Self::next) is held.
+    async fn put(&self, old: &Entry, new: Entry) {
         {
             let mut inner = self.inner();
-            inner.open.remove(&settled.digest);
-            inner.note(&settled);
-            if settled.is_open() {
+            inner.open.remove(&new.digest);
+            inner.note(&new);
+            if new == *old {
                 // So it stands in the store already.
                 return;
             }
-            let unknown = State::Unknown.index();
-            inner.counts[unknown] = inner.counts[unknown].saturating_sub(1);
-            inner.counts[settled.state.index()] += 1;
-            inner.unsaved.insert(settled.digest, settled.clone());
+            let (before, after) = (old.state.index(), new.state.index());
+            inner.counts[before] = inner.counts[before].saturating_sub(1);
+            inner.counts[after] += 1;
+            inner.unsaved.insert(new.digest, new.clone());
         }
-        self.save(settled).await;
+        self.save(new).await;
     }
 
     /// Stores what could not be stored before.

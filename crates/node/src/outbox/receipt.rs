@@ -37,7 +37,8 @@ pub struct Receipt {
     pub id: ReceiptId,
     /// The state of the write in one word.
     pub state: &'static str,
-    /// The upstreams it went to, or was about to.
+    /// The upstreams it was handed to, or was about to be; without those that
+    /// are known not to have got a byte of it.
     pub to: Vec<String>,
     /// When it was first accepted, in seconds since the Unix epoch.
     pub at: u64,
@@ -49,6 +50,11 @@ pub(super) enum State {
     /// It may have been sent, and no answer is known. Also what a process
     /// that was killed leaves.
     Unknown,
+    /// It was found among what waits to be included; the reply a success has.
+    /// From here on it counts as accepted, and only its inclusion is waited
+    /// for: an upstream that forgets it later is no reason to send it again by
+    /// ourselves, and its absence cannot be told from a block too far back.
+    Waiting(Vec<u8>),
     /// An upstream took it; its reply.
     Taken(Vec<u8>),
     /// It is on the chain; the reply a success has.
@@ -61,15 +67,18 @@ pub(super) enum State {
 
 impl State {
     /// Every state's word, in the order of [`index`](Self::index).
-    pub const WORDS: [&'static str; 5] = ["unknown", "taken", "included", "refused", "not-sent"];
+    pub const WORDS: [&'static str; 6] = [
+        "unknown", "waiting", "taken", "included", "refused", "not-sent",
+    ];
 
     pub fn index(&self) -> usize {
         match self {
             Self::Unknown => 0,
-            Self::Taken(_) => 1,
-            Self::Included(_) => 2,
-            Self::Refused => 3,
-            Self::NotSent => 4,
+            Self::Waiting(_) => 1,
+            Self::Taken(_) => 2,
+            Self::Included(_) => 3,
+            Self::Refused => 4,
+            Self::NotSent => 5,
         }
     }
 
@@ -80,7 +89,9 @@ impl State {
     /// The reply that every repetition gets.
     pub fn reply(&self) -> Option<Bytes> {
         match self {
-            Self::Taken(reply) | Self::Included(reply) => Some(Bytes::copy_from_slice(reply)),
+            Self::Waiting(reply) | Self::Taken(reply) | Self::Included(reply) => {
+                Some(Bytes::copy_from_slice(reply))
+            }
             Self::Unknown | Self::Refused | Self::NotSent => None,
         }
     }
@@ -96,6 +107,7 @@ pub(super) struct Entry {
     /// The id the network knows the write by.
     pub write: Option<Vec<u8>>,
     pub at: u64,
+    /// Who may have it. While it was not sent: who was tried last.
     pub to: Vec<String>,
     pub state: State,
 }
@@ -105,13 +117,41 @@ impl Entry {
         Receipt {
             id: self.id,
             state: self.state.word(),
-            to: self.to.clone(),
+            to: self.handed_to().to_vec(),
             at: self.at,
+        }
+    }
+
+    /// Who may have it.
+    pub fn handed_to(&self) -> &[String] {
+        match self.state {
+            State::NotSent => &[],
+            _ => &self.to,
         }
     }
 
     /// Whether it has to be looked for.
     pub fn is_open(&self) -> bool {
-        self.state == State::Unknown
+        matches!(self.state, State::Unknown | State::Waiting(_))
+    }
+
+    /// Takes note of what became of it. What is known better stays.
+    pub fn becomes(&mut self, state: State) {
+        let is_news = match self.state {
+            State::Unknown => true,
+            State::Waiting(_) => matches!(state, State::Taken(_) | State::Included(_)),
+            _ => false,
+        };
+        if is_news {
+            self.state = state;
+        }
+    }
+
+    /// Takes note of who did not get a byte of it. Where that is all of them,
+    /// nothing was sent, and they stay named as tried.
+    pub fn missed(&mut self, ways: &[String]) {
+        if self.state != State::NotSent {
+            self.to.retain(|way| !ways.contains(way));
+        }
     }
 }

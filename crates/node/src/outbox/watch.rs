@@ -47,8 +47,13 @@ pub(super) async fn watch<C: Carrier>(carrier: &C, book: &Book) {
 
 async fn look<C: Carrier>(carrier: &C, book: &Book, entry: Entry) {
     let Some(id) = &entry.write else { return };
-    if let Seen::Included(reply) = carrier.seen(id).await {
-        tracing::info!(receipt = %entry.id, "write_included");
-        book.settle(&entry, State::Included(reply.to_vec())).await;
+    let state = match carrier.seen(id).await {
+        Seen::Included(reply) => State::Included(reply.to_vec()),
+        Seen::Waiting(reply) => State::Waiting(reply.to_vec()),
+        Seen::No => return,
+    };
+    if state.index() != entry.state.index() {
+        tracing::info!(receipt = %entry.id, state = state.word(), "write_found");
     }
+    book.settle(&entry, state, &[]).await;
 }

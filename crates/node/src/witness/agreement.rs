@@ -21,6 +21,9 @@ struct Marks {
     /// Counts the times that marks were cut. What was asked about before a
     /// cut is not marked after it.
     epoch: u64,
+    /// A commit that replaces the end of our chain is under way: whoever is
+    /// asked now may be compared with either chain, so nothing is marked.
+    held: bool,
 }
 
 /// `k` of `n` upstreams committed to our chain up to `height`.
@@ -61,11 +64,28 @@ impl Agreement {
         self.lock().epoch
     }
 
+    /// Our chain above `keep` is about to become another one. Readers see the
+    /// new blocks before the follower hears of it, and must not find the marks
+    /// of the old ones on them. Until [`rewind`](Self::rewind) or
+    /// [`release`](Self::release), nothing is marked.
+    pub(crate) fn hold(&self, keep: u64) {
+        let mut inner = self.lock();
+        inner.epoch += 1;
+        inner.cut(keep);
+        inner.held = true;
+    }
+
     /// Our chain above `keep` is another one from now on.
     pub(crate) fn rewind(&self, keep: u64) {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.cut(keep);
+        inner.held = false;
+    }
+
+    /// Our chain was read, and is what it is.
+    pub(crate) fn release(&self) {
+        self.lock().held = false;
     }
 
     /// Somebody who committed was caught lying: nothing said so far counts.
@@ -80,7 +100,7 @@ impl Agreement {
     /// Nothing is added when the chain was rewound since `epoch`.
     pub(super) fn add(&self, epoch: u64, own: Option<u64>, votes: &[Vote], n: usize) {
         let mut inner = self.lock();
-        if inner.epoch != epoch {
+        if inner.epoch != epoch || inner.held {
             return;
         }
         for vote in votes.iter().filter(|vote| vote.forked) {
@@ -187,6 +207,27 @@ mod tests {
         assert_eq!(grades(&agreement, [90, 91]), ["agreed 2/2", "relayed"]);
         agreement.forget();
         assert_eq!(grades(&agreement, [0]), ["relayed"]);
+    }
+
+    #[test]
+    fn nothing_is_marked_while_the_chain_is_being_replaced() {
+        let agreement = Agreement::default();
+        agreement.add(agreement.epoch(), Some(100), &[vote(100, false)], 2);
+        agreement.hold(90);
+        assert_eq!(grades(&agreement, [90, 91]), ["agreed 2/2", "relayed"]);
+        // Asked after the cut, compared with the chain that goes.
+        let epoch = agreement.epoch();
+        agreement.add(epoch, Some(100), &[vote(100, false)], 2);
+        assert_eq!(grades(&agreement, [91]), ["relayed"]);
+        agreement.rewind(90);
+        agreement.add(epoch, Some(100), &[vote(100, false)], 2);
+        assert_eq!(grades(&agreement, [91]), ["relayed"]);
+        agreement.add(agreement.epoch(), Some(95), &[vote(95, false)], 2);
+        assert_eq!(grades(&agreement, [95, 96]), ["agreed 2/2", "relayed"]);
+        agreement.hold(94);
+        agreement.release();
+        agreement.add(agreement.epoch(), Some(95), &[vote(95, false)], 2);
+        assert_eq!(grades(&agreement, [95]), ["agreed 2/2"]);
     }
 
     #[test]

@@ -24,6 +24,15 @@ fn witnessed(nodes: &[&Arc<Node>]) -> Running {
     start(&nodes, &MapReplica::new(), settings())
 }
 
+fn test_lie() -> Fault {
+    Fault::Wrong(Evidence {
+        rule: "test.lie".into(),
+        words: "one is not two".into(),
+        height: None,
+        exhibits: Vec::new(),
+    })
+}
+
 fn grades(running: &Running, heights: impl IntoIterator<Item = u64>) -> Vec<String> {
     let agreement = running.follower.agreement();
     let grade = |height| agreement.grade(height).to_string();
@@ -48,12 +57,7 @@ async fn a_lie_that_somebody_else_reports_takes_back_what_the_liar_agreed_to() {
     running.at(&nodes[0]).await;
     tokio::time::sleep(ROUNDS).await;
     assert_eq!(grades(&running, [50]), ["agreed 3/3"]);
-    let lie = Fault::Wrong(Evidence {
-        rule: "test.lie".into(),
-        words: "one is not two".into(),
-        height: None,
-        exhibits: Vec::new(),
-    });
+    let lie = test_lie();
     running.upstreams.report(&running.upstreams.all()[1], &lie);
     assert_eq!(grades(&running, [0, 50]), ["relayed", "relayed"]);
     tokio::time::sleep(ROUNDS).await;
@@ -62,6 +66,50 @@ async fn a_lie_that_somebody_else_reports_takes_back_what_the_liar_agreed_to() {
         ["agreed 2/2"],
         "the honest are asked"
     );
+}
+
+/// A sync is long, and the lie may be one that a client's question uncovers.
+#[tokio::test(start_paused = true)]
+async fn one_that_somebody_else_reports_is_not_followed_to_the_end_nor_counted() {
+    let nodes = [(); 2].map(|()| Node::new(chain(2_000)));
+    nodes[0].script().delay = Duration::from_secs(1);
+    let nodes = [&nodes[0], &nodes[1]];
+    let running = follow(&nodes, &MapReplica::new());
+    running
+        .until("syncing", |now| now.height() > Some(100))
+        .await;
+    running
+        .upstreams
+        .report(&running.upstreams.all()[0], &test_lie());
+    let before = nodes[0].script().fetched;
+    running.at(nodes[1]).await;
+    assert!(nodes[0].script().fetched <= before + heliostat_node::defaults::FETCHES);
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [50]), ["relayed"], "one is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_marks_of_a_chain_that_was_left_are_never_on_the_new_one() {
+    let nodes = [(); 2].map(|()| Node::new(chain(50)));
+    let running = witnessed(&[&nodes[0], &nodes[1]]);
+    running.at(&nodes[0]).await;
+    tokio::time::sleep(ROUNDS).await;
+    assert_eq!(grades(&running, [44, 49]), ["agreed 2/2", "agreed 2/2"]);
+
+    // The commit takes long enough for a round of questions to fall into it.
+    running.replica.stored().delay = ROUNDS;
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    running.replica.stored().visible = Some(Box::new({
+        let (seen, agreement) = (Arc::clone(&seen), running.follower.agreement());
+        move |link| {
+            let grades = [44, 45, 49, link.height].map(|at| agreement.grade(at).to_string());
+            seen.lock().unwrap().push(grades);
+        }
+    }));
+    nodes[0].set(forked(&nodes[0].blocks(), 5, 8, 1));
+    running.at(&nodes[0]).await;
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!(seen, [["agreed 2/2", "relayed", "relayed", "relayed"]]);
 }
 
 #[tokio::test(start_paused = true)]

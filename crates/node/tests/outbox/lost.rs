@@ -44,7 +44,7 @@ async fn a_lost_write_never_goes_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_lost_write_that_is_known_is_not_sent_again() {
+async fn a_lost_write_that_waits_is_settled_and_never_sent_again() {
     let rig = Rig::in_memory(Policy::One).await;
     rig.carrier.ways(&["a"]);
     rig.carrier.answers("a", [Answer::Lose("no answer")]);
@@ -52,15 +52,81 @@ async fn a_lost_write_that_is_known_is_not_sent_again() {
     rig.carrier.sees("w", Seen::Waiting("reply".into()));
     let again = rig.submit("w").await;
     assert_eq!((again.receipt, again.sent), (first.receipt, taken("reply")));
-    // That it waits is no final word.
-    assert_eq!(rig.count("unknown"), 1);
-    rig.carrier.sees("w", Seen::Included("reply".into()));
-    assert_eq!(rig.submit("w").await.sent, taken("reply"));
-    assert_eq!(rig.count("included"), 1);
-    assert_eq!(rig.carrier.looks(), 2);
-    assert_eq!(rig.submit("w").await.sent, taken("reply"));
-    assert_eq!(rig.carrier.looks(), 2, "the book knows it now");
+    assert!(again.repeated);
+    assert_eq!((rig.count("unknown"), rig.count("waiting")), (0, 1));
+    // Whatever becomes of it, also in another process.
+    rig.carrier.sees("w", Seen::No);
+    let rig = rig.restarted().await;
+    assert_eq!((rig.count("unknown"), rig.count("waiting")), (0, 1));
+    for _ in 0..3 {
+        let again = rig.submit("w").await;
+        assert_eq!((again.receipt, again.sent), (first.receipt, taken("reply")));
+    }
+    assert_eq!(rig.carrier.looks(), 1, "the book knows it now");
     assert_eq!(rig.carrier.calls(), ["a w"]);
+}
+
+#[tokio::test]
+async fn a_lost_write_that_is_on_the_chain_is_not_sent_again() {
+    let rig = Rig::in_memory(Policy::One).await;
+    rig.carrier.ways(&["a"]);
+    rig.carrier.answers("a", [Answer::Lose("no answer")]);
+    let first = rig.submit("w").await;
+    rig.carrier.sees("w", Seen::Included("reply".into()));
+    for _ in 0..2 {
+        let again = rig.submit("w").await;
+        assert_eq!((again.receipt, again.sent), (first.receipt, taken("reply")));
+    }
+    assert_eq!((rig.count("unknown"), rig.count("included")), (0, 1));
+    assert_eq!(rig.carrier.looks(), 1, "the book knows it now");
+    assert_eq!(rig.carrier.calls(), ["a w"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_looked_for_until_it_is_included() {
+    let rig = Rig::in_memory(Policy::One).await;
+    rig.carrier.ways(&["a"]);
+    rig.carrier.answers("a", [Answer::Lose("no answer")]);
+    rig.submit("w").await;
+    let stop = CancellationToken::new();
+    let outbox = std::sync::Arc::clone(&rig.outbox);
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { outbox.run(stop).await }
+    });
+    let counts = || ["unknown", "waiting", "included"].map(|state| rig.count(state));
+    rig.carrier.sees("w", Seen::Waiting("reply".into()));
+    tokio::time::sleep(defaults::WRITE_LOOK_MOST).await;
+    assert_eq!(counts(), [0, 1, 0]);
+    // Nobody shows it any more: that is no news.
+    rig.carrier.sees("w", Seen::No);
+    tokio::time::sleep(defaults::WRITE_LOOK_MOST * 2).await;
+    assert_eq!(counts(), [0, 1, 0]);
+    assert_eq!(rig.submit("w").await.sent, taken("reply"));
+    rig.carrier.sees("w", Seen::Included("reply".into()));
+    tokio::time::sleep(defaults::WRITE_LOOK_MOST * 2).await;
+    assert_eq!(counts(), [0, 0, 1]);
+    assert_eq!(rig.carrier.calls(), ["a w"]);
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_left_once_is_never_called_not_sent() {
+    let rig = Rig::in_memory(Policy::One).await;
+    rig.carrier.ways(&["a", "b"]);
+    rig.carrier
+        .answers("a", [Answer::Lose("no answer"), Answer::Stay("refused")]);
+    assert_eq!(rig.submit("w").await.sent, lost());
+    // It cannot be reached now, but it may have it since the first time.
+    let again = rig.submit("w").await;
+    let Sent::Unknown(words) = again.sent else {
+        panic!("{:?}", again.sent);
+    };
+    assert!(words.contains("handed to a before"), "{words}");
+    assert_eq!(again.handed_to, 1);
+    assert_eq!(rig.count("unknown"), 1);
+    assert_eq!(rig.carrier.calls(), ["a w", "a w"]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 )]
 
 mod bounds;
+mod broadcast;
 mod crash;
 mod lost;
 mod rig;
@@ -134,18 +135,23 @@ async fn a_refused_write_is_sent_anew_under_its_receipt() {
 }
 
 #[tokio::test]
-async fn a_write_that_never_left_may_leave_by_another_way() {
+async fn a_write_that_never_left_leaves_by_another_way_when_it_is_repeated() {
     let rig = Rig::in_memory(Policy::One).await;
     rig.carrier.ways(&["a", "b"]);
     rig.carrier.answers("a", [Answer::Stay("no connection")]);
     let first = rig.submit("w").await;
     assert_eq!(first.sent, Sent::NotSent("no connection".into()));
-    // Not by itself: only when it is asked for again.
+    assert_eq!(first.handed_to, 0);
+    let receipt = rig.outbox.receipt(b"w").await.unwrap().unwrap();
+    assert_eq!((receipt.state, receipt.to.len()), ("not-sent", 0));
+    // Not by itself: only when it is asked for again, also by another process
+    // that knows nothing of the first one's trouble yet.
     assert_eq!(rig.carrier.calls(), ["a w"]);
-    rig.carrier.ways(&["b"]);
+    let rig = rig.restarted().await;
     rig.carrier.answers("b", [Answer::Take("ok")]);
     let second = rig.submit("w").await;
     assert_eq!((second.receipt, second.sent), (first.receipt, taken("ok")));
+    assert_eq!(second.handed_to, 1);
     assert_eq!(rig.carrier.calls(), ["a w", "b w"]);
 }
 
@@ -156,38 +162,4 @@ async fn without_an_upstream_there_is_nothing_to_write_down() {
     assert_eq!(delivery.receipt, None);
     assert!(matches!(delivery.sent, Sent::NotSent(_)));
     assert_eq!(rig.outbox.receipt(b"w").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_broadcast_goes_to_so_many_once_each() {
-    let rig = Rig::in_memory(Policy::Broadcast(3)).await;
-    rig.carrier.ways(&["a", "b", "c", "d"]);
-    let slow = rig.carrier.gate("a", Answer::Take("slow"));
-    rig.carrier.answers("b", [Answer::Refuse("no")]);
-    rig.carrier.answers("c", [Answer::Take("quick")]);
-    // The first that takes it decides; nobody waits for the slow one.
-    let first = rig.submit("w").await;
-    assert_eq!(first.sent, taken("quick"));
-    assert_eq!(rig.submit("w").await.sent, taken("quick"));
-    slow.notify_one();
-    let mut calls = rig.carrier.calls();
-    calls.sort();
-    assert_eq!(calls, ["a w", "b w", "c w"]);
-    let receipt = rig.outbox.receipt(b"w").await.unwrap().unwrap();
-    assert_eq!(receipt.to, ["a", "b", "c"]);
-}
-
-#[tokio::test]
-async fn a_broadcast_that_one_may_have_is_not_called_refused() {
-    let rig = Rig::in_memory(Policy::Broadcast(2)).await;
-    rig.carrier.ways(&["a", "b"]);
-    rig.carrier.answers("a", [Answer::Refuse("no")]);
-    rig.carrier.answers("b", [Answer::Lose("no answer")]);
-    assert_eq!(
-        rig.submit("w").await.sent,
-        Sent::Unknown("no answer".into())
-    );
-    rig.carrier.answers("a", [Answer::Refuse("no")]);
-    rig.carrier.answers("b", [Answer::Stay("away")]);
-    assert_eq!(rig.submit("v").await.sent, Sent::Refused("no".into()));
 }

@@ -175,6 +175,12 @@ impl Rig {
         Self::over(self.store, self.carrier, self.policy, time).await
     }
 
+    /// The same under another policy.
+    pub async fn restarted_with(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self.restarted().await
+    }
+
     pub async fn submit(&self, name: &str) -> Delivery {
         self.outbox.submit(write(name)).await.unwrap()
     }

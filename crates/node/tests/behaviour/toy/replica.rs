@@ -34,6 +34,9 @@ pub struct Stored {
     /// The next commits are done, and then the store goes away before it says
     /// so.
     pub lost_replies: usize,
+    /// Called when readers can see a commit, before the follower hears of it.
+    #[allow(clippy::type_complexity)]
+    pub visible: Option<Box<dyn FnMut(Link) + Send>>,
     /// Every commit: what was kept, how many were appended, and the hint.
     pub commits: Vec<(Option<u64>, usize, bool)>,
 }
@@ -132,6 +135,10 @@ impl Replica<Rules> for MapReplica {
         }
         assert!(before <= stored.tip(u64::MAX).weight);
         assert_eq!(stored.tip(u64::MAX), *tip, "the items end at the tip");
+        if let (Some(mut visible), Some(link)) = (stored.visible.take(), tip.link) {
+            visible(link);
+            stored.visible = Some(visible);
+        }
         if stored.lost_replies > 0 {
             stored.lost_replies -= 1;
             return Err(StoreError::Unavailable {
