@@ -41,6 +41,10 @@ tezos-clients:
 tezos-capture:
     cargo test -p heliostat-tezos-verifier --test capture -- --nocapture
 
+# Zcash's difficulty rule on real mainnet headers: HELIOSTAT_ZCASH_HEADERS names them
+zcash-headers:
+    cargo test -p heliostat-zcash-verifier mainnet -- --nocapture
+
 # kill -9, 200 times for each ledger and store
 crash rounds="200":
     HELIOSTAT_CRASH_ROUNDS={{rounds}} cargo test --release -p heliostat --test crash --test tezos_crash -- --nocapture

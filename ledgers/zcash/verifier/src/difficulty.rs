@@ -134,5 +134,6 @@ fn median_time(past: &[Past]) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "difficulty/tests.rs"]
+mod mainnet;
+#[cfg(test)]
 mod tests;
