@@ -76,6 +76,10 @@ pub const SQLITE_LOG_WAIT: Duration = Duration::from_millis(500);
 /// Pause after a wait for readers that was in vain.
 pub const SQLITE_LOG_PAUSE: Duration = Duration::from_secs(5);
 
+/// Growth of the log that ends the pause early, in bytes: a load that writes
+/// much waits more often, so that the log stays within twice its limit.
+pub const SQLITE_LOG_STEP: u64 = SQLITE_LOG_LIMIT / 4;
+
 /// How long a connection to PostgreSQL may take to open.
 pub const CONNECT: Duration = Duration::from_secs(5);
 

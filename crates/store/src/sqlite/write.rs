@@ -9,7 +9,8 @@ use crate::{
     Batch, Op, StoreError,
     defaults::{
         SNAPSHOT_LIFETIME, SQLITE_BUSY, SQLITE_CHECKPOINT_PAGES, SQLITE_LARGE, SQLITE_LOG_KEPT,
-        SQLITE_LOG_LIMIT, SQLITE_LOG_PAUSE, SQLITE_LOG_WAIT, SQLITE_PAGE, SQLITE_WRITER_CACHE_KIB,
+        SQLITE_LOG_LIMIT, SQLITE_LOG_PAUSE, SQLITE_LOG_STEP, SQLITE_LOG_WAIT, SQLITE_PAGE,
+        SQLITE_WRITER_CACHE_KIB,
     },
     open,
 };
@@ -18,8 +19,9 @@ use crate::{
 pub(super) struct Writer {
     connection: Connection,
     file: Arc<File>,
-    /// When the log may be waited for again.
+    /// When the log is waited for again, and from which length on before that.
     log_retry: Instant,
+    log_retry_length: u64,
     /// Dropped after the connection, so that no two writers ever overlap.
     _lock: WriterLock,
 }
@@ -41,6 +43,7 @@ impl Writer {
             connection,
             file,
             log_retry: Instant::now(),
+            log_retry_length: 0,
             _lock: lock,
         })
     }
@@ -49,7 +52,7 @@ impl Writer {
     pub(super) fn commit(&mut self, batch: &Batch, readers: &Readers) -> Result<(), StoreError> {
         open::check_keys(&self.file.name, batch)?;
         let file = self.file.clone();
-        let fault = |error| file.fault(&error);
+        let fault = |error| file.write_fault(&error);
         if !self.connection.is_autocommit() {
             // Rolling back after an earlier failure failed itself.
             self.connection.execute_batch("ROLLBACK").map_err(fault)?;
@@ -70,7 +73,8 @@ impl Writer {
     /// out under them. The batch is durable by now, so nothing here fails.
     fn shorten_log(&mut self, readers: &Readers) {
         let length = fs::metadata(self.file.log()).map_or(0, |log| log.len());
-        if length <= SQLITE_LOG_LIMIT || Instant::now() < self.log_retry {
+        let paused = Instant::now() < self.log_retry && length < self.log_retry_length;
+        if length <= SQLITE_LOG_LIMIT || paused {
             return;
         }
         readers.end_old(SNAPSHOT_LIFETIME);
@@ -80,6 +84,7 @@ impl Writer {
             .and_then(|()| checkpoint(&self.connection));
         if !matches!(done, Ok(true)) {
             self.log_retry = Instant::now() + SQLITE_LOG_PAUSE;
+            self.log_retry_length = length + SQLITE_LOG_STEP;
             tracing::warn!(
                 store = self.file.name,
                 bytes = length,
@@ -96,7 +101,8 @@ impl Writer {
     pub(super) fn settle(&mut self) -> Result<(), StoreError> {
         // A log that readers still use shrinks later; that is no failure.
         let done = checkpoint(&self.connection);
-        done.map(|_| ()).map_err(|error| self.file.fault(&error))
+        done.map(|_| ())
+            .map_err(|error| self.file.write_fault(&error))
     }
 }
 
@@ -164,7 +170,7 @@ fn apply(work: &Transaction<'_>, file: &File, op: &Op) -> Result<(), StoreError>
         work.prepare_cached(text)
             .and_then(|mut statement| statement.execute(values))
             .map(|_| ())
-            .map_err(|error| file.fault(&error))
+            .map_err(|error| file.write_fault(&error))
     };
     match op {
         Op::Put { key, value, .. } if value.len() > SQLITE_LARGE => {
