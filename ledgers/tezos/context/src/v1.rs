@@ -14,7 +14,7 @@ mod union;
 pub use self::{
     check::{ContainsError, ShapeError, contains, same_shape},
     json::{read, write},
-    produce::{MerkleTreeError, produce},
+    produce::{MerkleTreeError, produce, produce_below},
     union::{UnionError, adopt, union},
 };
 use crate::{ContextHash, Kind, Tree, name::Name};

@@ -46,10 +46,12 @@ pub fn produce(root: &Tree, key: &Key, holey: bool) -> Result<MerkleTree, Merkle
         Place::Absent => return Ok(MerkleTree::default()),
         Place::Unknown => return Err(MerkleTreeError::Blinded),
     };
-    if key.steps().is_empty() {
-        return Err(MerkleTreeError::NoKey);
-    }
-    directory(&data, key.steps(), key, holey)
+    produce_below(&data, key, holey)
+}
+
+/// [`produce`] from the directory `data` itself.
+pub fn produce_below(data: &Tree, key: &Key, holey: bool) -> Result<MerkleTree, MerkleTreeError> {
+    directory(data, key.steps(), key, holey)
 }
 
 fn directory(
