@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use heliostat_door::{Connections, Door, DoorError, Reloader};
+use heliostat_door::{Changed, Connections, Door, DoorError, Reloader};
 use heliostat_observe::DoorStatus;
+
+use crate::config::{ObserveConfig, door};
+
+/// The name of the observe address among doors.
+const OBSERVE: &str = "observe";
 
 /// Every door of a process. Clones are of the same doors.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +54,25 @@ impl Doors {
         match errors.is_empty() {
             true => Ok(()),
             false => Err(errors.into_values().collect()),
+        }
+    }
+
+    /// Goes by these rules from now on; the observe address as far as
+    /// `observe` says.
+    pub fn replace(&self, rules: &Changed, observe: &ObserveConfig) {
+        for door in &self.0 {
+            let mut rules = rules.clone();
+            if door.name == OBSERVE && door::bare(observe).is_some() {
+                rules.tokens = None;
+            }
+            door.reloader.replace(rules);
+        }
+    }
+
+    /// Counts that a configuration file could not be taken over.
+    pub fn keep(&self) {
+        for door in &self.0 {
+            door.reloader.keep();
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::exit::Failure,
-    config::{ChainConfig, Config, door},
+    config::{ChainConfig, Config, ConfigError, door},
     doors::Doors,
     tezos, zcash,
 };
@@ -32,6 +32,13 @@ pub trait Running: Send + Sync {
 
     /// Every lie in full.
     fn evidence(&self) -> Vec<serde_json::Value>;
+
+    /// Goes on by those settings of `wanted` that can change without a
+    /// restart.
+    ///
+    /// # Errors
+    /// One makes no sense; nothing is changed.
+    fn take_over(&self, wanted: &ChainConfig) -> Result<(), ConfigError>;
 
     /// Serves and follows until `stop`; then drains and stores what is
     /// verified. Fails when the chain cannot go on.
@@ -182,6 +189,11 @@ impl RunningNode {
     /// What whoever observes this node asks.
     pub fn subject(&self) -> Arc<dyn Subject> {
         Arc::clone(&self.subject) as Arc<dyn Subject>
+    }
+
+    /// The chains.
+    pub fn chains(&self) -> &[Arc<dyn Running>] {
+        &self.chains
     }
 
     /// What is counted.

@@ -27,7 +27,7 @@ use crate::{
 
 /// Runs `config` until SIGTERM or SIGINT, then stops in an orderly way. A
 /// second signal ends the process at once; the store survives that too. SIGHUP
-/// reads certificates and lists again.
+/// takes over what can be without a restart.
 ///
 /// # Errors
 /// It cannot start, or a chain cannot go on.
@@ -81,6 +81,7 @@ fn until(config: Config, file: Option<PathBuf>, notes: &[String]) -> Result<(), 
             running,
             logs,
             doors: node.doors(),
+            chains: node.chains().to_vec(),
         };
         let progress = node.progress();
         let mut shown = pin!(display.follow(progress));

@@ -14,7 +14,13 @@ pub mod document;
 pub mod once;
 mod report;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use futures::future::BoxFuture;
 use heliostat_core::{Id, Link};
@@ -22,7 +28,7 @@ use heliostat_door::{Connections, Door};
 use heliostat_node::{Asked, Findings, Progress, State, findings, outbox};
 use heliostat_observe::{ChainStatus, Metrics, Requests};
 use heliostat_store::{Options as StoreOptions, Store, Table};
-use heliostat_tezos::{HeadPolicy, Light, Status, api::methods, light::HeadStatus};
+use heliostat_tezos::{Light, Status, api::methods, light::HeadStatus};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tower::Layer as _;
@@ -30,7 +36,7 @@ use tower::Layer as _;
 use crate::{
     address::without_credentials,
     cli::exit::{Failure, store_failure},
-    config::TezosConfig,
+    config::{ChainConfig, ConfigError, TezosConfig},
     defaults,
     node::Running,
 };
@@ -44,7 +50,8 @@ pub struct Chain {
     store: Arc<dyn Store>,
     store_address: String,
     light: Light,
-    head: HeadPolicy,
+    /// How old the newest block may be, in seconds; 0 for any age.
+    max_head_age: AtomicU64,
     requests: Requests,
     progress: watch::Sender<Progress>,
 }
@@ -69,7 +76,6 @@ impl Chain {
         let at = format!("chain.{name}");
         let mut settings = config.settings(&at)?;
         settings.limits.asked = Asked::new(metrics.upstream_asker(name));
-        let head = settings.head;
         if let Some(words) = config.sources(&at)?.duplicates() {
             tracing::warn!(chain = name, "{words}");
         }
@@ -82,7 +88,7 @@ impl Chain {
         let light = Light::start(settings, found)
             .map_err(|error| Failure::usage(format!("{at}: {error}")))?;
         light
-            .keep_receipts(Arc::clone(&store), outbox::Policy::One)
+            .keep_receipts(Arc::clone(&store), config.send_policy)
             .await
             .map_err(store_failure)?;
         let waiting = Progress {
@@ -94,13 +100,13 @@ impl Chain {
         };
         Ok(Arc::new(Self {
             name: name.to_owned(),
+            max_head_age: AtomicU64::new(config.max_head_age_seconds),
             config,
             listen: door.local_addr(),
             connections: door.connections(),
             store,
             store_address: without_credentials(&store_address),
             light,
-            head,
             requests: requests(metrics, name),
             progress: watch::Sender::new(waiting),
         }))
@@ -113,7 +119,7 @@ impl Chain {
             let now = progress(
                 &status,
                 self.served(&status),
-                self.config.max_head_age_seconds,
+                self.max_head_age.load(Relaxed),
             );
             self.progress.send_if_modified(|known| {
                 let news = *known != now;
@@ -189,6 +195,19 @@ impl Running for Chain {
 
     fn evidence(&self) -> Vec<serde_json::Value> {
         self.proofs()
+    }
+
+    fn take_over(&self, wanted: &ChainConfig) -> Result<(), ConfigError> {
+        if let ChainConfig::Tezos(wanted) = wanted {
+            let at = format!("chain.{}", self.name);
+            let (minimum, head) = wanted.policy(&at)?;
+            self.light
+                .replace(minimum, head)
+                .map_err(|error| ConfigError::value(at, error.to_string()))?;
+            self.max_head_age
+                .store(wanted.max_head_age_seconds, Relaxed);
+        }
+        Ok(())
     }
 
     fn run(

@@ -35,8 +35,8 @@ use futures::future::BoxFuture;
 use heliostat_core::Change;
 use heliostat_door::{Connections, Door};
 use heliostat_node::{
-    Agreement, Asked, ChangeFeed, Findings, Follower, Notice, Progress, State, Upstreams, findings,
-    outbox,
+    Agreement, Asked, ChangeFeed, Findings, Follower, Minimum, Notice, Progress, State, Upstreams,
+    findings, outbox,
 };
 use heliostat_observe::{ChainStatus, Metrics, Requests, requests::Counting};
 use heliostat_store::{Options as StoreOptions, Store, Table};
@@ -53,7 +53,7 @@ use tower::Layer;
 
 use crate::{
     cli::exit::{Failure, store_failure},
-    config::ZcashConfig,
+    config::{ChainConfig, ConfigError, ZcashConfig},
     node::Running,
 };
 use late::Late;
@@ -74,6 +74,8 @@ pub struct Chain {
     requests: Requests,
     progress: watch::Sender<Progress>,
     rewinds: AtomicU64,
+    /// The lowest grades that are answered, now.
+    minimum: Minimum,
     /// Whether `/readyz` would say yes; health checks answer it too.
     ready: watch::Sender<bool>,
     live: OnceLock<Live>,
@@ -111,6 +113,7 @@ impl Chain {
     ) -> Result<Arc<Self>, Failure> {
         let asked = Asked::new(metrics.upstream_asker(name));
         let nodes = Nodes::telling(name, &config, &asked)?;
+        let minimum = config.minimums(&format!("chain.{name}"))?;
         let options = StoreOptions::default();
         let store = heliostat_store::open(&store_address, name, &tables(), options)
             .await
@@ -141,6 +144,7 @@ impl Chain {
             requests: metrics.requests(name, methods.iter().map(String::as_str)),
             progress: watch::Sender::new(waiting),
             rewinds: AtomicU64::new(0),
+            minimum: minimum.into(),
             ready: watch::Sender::new(false),
             live: OnceLock::new(),
         }))
@@ -209,7 +213,7 @@ impl Chain {
             settings,
         );
         let outbox = self.outbox(&upstreams, &replica).await?;
-        self.go_live(network, &replica, &upstreams, &follower, &outbox)?;
+        self.go_live(network, &replica, &upstreams, &follower, &outbox);
         let mirror =
             AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self).mirror(follower.progress())));
         let counting = AbortOnDropHandle::new(tokio::spawn(
@@ -240,8 +244,8 @@ impl Chain {
     ) -> Result<Arc<api::Outbox>, Failure> {
         let store = Arc::clone(&self.store);
         let (upstreams, replica) = (Arc::clone(upstreams), Arc::clone(replica));
-        let plain = self.config.compat.plain_txid;
-        let opened = api::outbox::open(store, upstreams, replica, outbox::Policy::One, plain);
+        let (policy, plain) = (self.config.send_policy, self.config.compat.plain_txid);
+        let opened = api::outbox::open(store, upstreams, replica, policy, plain);
         opened.await.map_err(store_failure)
     }
 
@@ -253,12 +257,12 @@ impl Chain {
         upstreams: &Arc<Upstreams<ZcashSource>>,
         follower: &Follow,
         outbox: &Arc<api::Outbox>,
-    ) -> Result<(), Failure> {
+    ) {
         let agreement = follower.agreement();
         let settings = api::Settings {
             donation_address: self.config.donation_address.clone().unwrap_or_default(),
             ping_very_insecure: self.config.ping_very_insecure,
-            minimum: self.config.minimums(&format!("chain.{}", self.name))?,
+            minimum: self.minimum.clone(),
             compat: api::Compat {
                 plain_txid: self.config.compat.plain_txid,
                 ok_on_address_error: self.config.compat.ok_on_address_error,
@@ -289,7 +293,6 @@ impl Chain {
             height = replica.view().tip().map(|tip| tip.height),
             "replica open"
         );
-        Ok(())
     }
 
     /// Passes the follower's progress on to those who subscribed before it
@@ -329,6 +332,14 @@ impl Running for Chain {
 
     fn evidence(&self) -> Vec<serde_json::Value> {
         self.proofs()
+    }
+
+    fn take_over(&self, wanted: &ChainConfig) -> Result<(), ConfigError> {
+        if let ChainConfig::Zcash(wanted) = wanted {
+            let minimum = wanted.minimums(&format!("chain.{}", self.name))?;
+            self.minimum.replace(minimum);
+        }
+        Ok(())
     }
 
     fn run(

@@ -9,7 +9,8 @@
 //! | `certificates` | TLS, client certificates, lists of identities |
 //! | `tokens` | bearer tokens and their scopes |
 //! | `access` | networks, rates, plaintext |
-//! | `reload` | SIGHUP |
+//! | `reload` | SIGHUP: certificates, the log level, a broken file |
+//! | `live` | SIGHUP: limits, networks, tokens, minimum grades |
 //! | `minimum` | answers below the wanted grade |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
@@ -22,6 +23,8 @@ mod certificates;
 mod check;
 #[path = "door/issuer.rs"]
 mod issuer;
+#[path = "door/live.rs"]
+mod live;
 #[path = "door/minimum.rs"]
 mod minimum;
 #[path = "door/reload.rs"]

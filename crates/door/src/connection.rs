@@ -45,7 +45,7 @@ use crate::{
     gate::Gate,
     house::House,
     identity::{Certificate, Peer},
-    limits::{Limits, addresses::Place, memory::Account},
+    limits::{Limits, addresses::Place, memory::Account, places::Taken},
     refusal::Refusal,
 };
 
@@ -96,7 +96,7 @@ pub(crate) struct Guest {
 /// What a connection holds until its socket is closed.
 pub(crate) struct Held {
     pub(crate) _open: Entered,
-    pub(crate) _permit: OwnedSemaphorePermit,
+    pub(crate) _place_in_all: Taken,
     pub(crate) _courtesy: Option<OwnedSemaphorePermit>,
     pub(crate) _place: Option<Place>,
     pub(crate) _task: TaskTrackerToken,
@@ -120,8 +120,7 @@ where
     S: Clone + Send + 'static,
     S::Future: Send,
 {
-    let watch = Watch::new(&house.clock, &house.counters, house.options.tls.is_some());
-    house.watches.add(&watch);
+    let watch = house.watch(guest.address.ip());
     let Guest {
         stream,
         address,
@@ -130,12 +129,12 @@ where
         held,
     } = guest;
     let socket = Socket::new(stream, Arc::clone(&watch));
-    let control_frames = house.options.limits.control_frames;
+    let control_frames = house.rules().limits.control_frames;
     let mut peer = Peer {
         address,
         certificate: None,
     };
-    let Some(tls) = &house.options.tls else {
+    let Some(tls) = &house.tls else {
         let gate = Gate::new(&house, service, peer, &watch, account, unwelcome);
         let io = Guarded::new(socket, control_frames, Arc::clone(&watch), held);
         return speak(&house, io, gate, &watch, &ends).await;
@@ -207,9 +206,8 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     {
-        let connection = house
-            .http
-            .serve_connection_with_upgrades(TokioIo::new(io), gate);
+        let http = Arc::clone(&house.rules().http);
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(io), gate);
         let mut connection = pin!(connection);
         let mut leaving = false;
         // Flags and not cancellation tokens: this is polled for every few

@@ -81,6 +81,8 @@ pub enum Cut {
     Idle,
     /// It outlasted the drain.
     Drain,
+    /// The networks were changed and no longer let it in.
+    Network,
     /// The lists were changed and no longer let it in.
     Identity,
     /// Its token ended; over HTTP only the answer is cut.
@@ -89,7 +91,7 @@ pub enum Cut {
 
 impl Cut {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Silent,
         Self::Handshake,
         Self::Headers,
@@ -98,6 +100,7 @@ impl Cut {
         Self::Flood,
         Self::Idle,
         Self::Drain,
+        Self::Network,
         Self::Identity,
         Self::Expired,
     ];
@@ -113,6 +116,7 @@ impl Cut {
             Self::Flood => "flood",
             Self::Idle => "idle",
             Self::Drain => "drain",
+            Self::Network => "network",
             Self::Identity => "identity",
             Self::Expired => "expired",
         }
@@ -134,7 +138,7 @@ pub struct Counts {
     pub handshake_failures: u64,
     /// Connections cut, by [`Cut::as_str`]; every reason is present.
     pub cut: BTreeMap<&'static str, u64>,
-    /// Certificates and lists taken over from changed files.
+    /// Certificates, lists and settings taken over from changed files.
     pub reloads: u64,
     /// Changed files that could not be taken over; the old content stays.
     pub reload_failures: u64,

@@ -102,7 +102,7 @@ impl Common {
 
     /// The lists may have changed since the last request.
     fn still_known(&self) -> bool {
-        if self.house.options.identities.is_none() {
+        if self.house.identities.is_none() {
             return true;
         }
         let generation = self.house.generation();
@@ -134,9 +134,7 @@ impl Common {
             return Ok(());
         }
         let token = bearer(request.headers())?;
-        let Some(identity) = self.house.authorize(token, &method).await? else {
-            return Ok(());
-        };
+        let identity = self.house.authorize(tokens, token, &method).await?;
         let expires = identity.expires.unwrap_or(0);
         exchange.expires.store(expires, Relaxed);
         // Services have no use for it, and what they do not have they cannot
@@ -193,11 +191,12 @@ where
                 exchange.admitted.store(true, Relaxed);
                 request.extensions_mut().insert(common.peer.clone());
                 let account = Arc::clone(&common.account);
-                let limit = common.house.options.limits.max_request;
+                let rules = common.house.rules();
+                let limit = rules.limits.max_request;
                 let mut request = request
                     .map(|body| RequestBody::new(body, Arc::clone(&exchange), account, limit));
                 let service = self.service.clone();
-                match &common.house.options.tokens {
+                match &rules.tokens {
                     None => Stage::Serving {
                         answer: service.oneshot(request),
                     },

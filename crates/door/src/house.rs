@@ -1,58 +1,109 @@
 //! What all connections of a door share.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::{Duration, SystemTime},
 };
 
-use hyper_util::{rt::TokioExecutor, server::conn::auto};
+use arc_swap::{ArcSwap, Guard};
 use tokio::{task::spawn_blocking, time};
 
 use crate::{
-    Options, connection,
+    Identities, Memory, Options, Tls, Tokens,
     connection::{
         flow::Clock,
-        watch::{Entrant, Watches},
+        watch::{Entrant, Watch, Watches},
     },
-    counts::{Counters, Counts, Refused},
+    counts::{Counters, Counts, Cut, Refused},
     defaults,
     error::DoorError,
     identity::{Identity, Peer},
-    limits::{addresses::Addresses, rates::Rates},
+    limits::{addresses::Addresses, places::Places},
     networks,
     refusal::Refusal,
+    rules::{Changed, Rules},
 };
 
 /// What all connections of a door share.
 pub(crate) struct House {
-    pub(crate) options: Options,
+    pub(crate) ledger: String,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) identities: Option<Identities>,
+    pub(crate) memory: Memory,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) watches: Watches,
     pub(crate) addresses: Addresses,
-    pub(crate) http: auto::Builder<TokioExecutor>,
-    rates: Rates,
+    pub(crate) places: Places,
+    rules: ArcSwap<Rules>,
+    replaced: AtomicU64,
+    not_replaced: AtomicU64,
     stopping: AtomicBool,
     cutting: AtomicBool,
 }
 
 impl House {
     pub(crate) fn new(options: Options) -> Arc<Self> {
-        let limits = &options.limits;
+        let changed = Changed::from(&options);
         Arc::new(Self {
+            ledger: options.ledger,
+            tls: options.tls,
+            identities: options.identities,
+            memory: options.memory,
             counters: Arc::default(),
             clock: Arc::new(Clock::new()),
             watches: Watches::default(),
             addresses: Addresses::default(),
-            http: connection::http(limits),
-            rates: Rates::new(limits.address_rate, limits.identity_rate),
-            options,
+            places: Places::new(options.max_connections),
+            rules: ArcSwap::from_pointee(Rules::new(changed)),
+            replaced: AtomicU64::new(0),
+            not_replaced: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             cutting: AtomicBool::new(false),
         })
+    }
+
+    /// The rules in force. Not to be held while waiting for anything.
+    pub(crate) fn rules(&self) -> Guard<Arc<Rules>> {
+        self.rules.load()
+    }
+
+    /// Goes by other rules from now on, and cuts whom they shut out.
+    pub(crate) fn replace(&self, changed: Changed) {
+        self.places.resize(changed.max_connections);
+        self.memory.resize(changed.memory);
+        let rules = self.rules.load().followed_by(changed);
+        self.rules.store(Arc::new(rules));
+        // After the store: who was let in by the old rules is either found
+        // here or finds the new ones, see `watch`.
+        let rules = self.rules();
+        self.watches
+            .expel(|address| rules.networks.may_enter(address));
+        self.replaced.fetch_add(1, Relaxed);
+    }
+
+    /// Counts rules that could not be read.
+    pub(crate) fn keep(&self) {
+        self.not_replaced.fetch_add(1, Relaxed);
+    }
+
+    /// Looks after a new connection; it is cut if the networks have shut its
+    /// address out since it was accepted.
+    pub(crate) fn watch(&self, address: IpAddr) -> Arc<Watch> {
+        let tls = self.tls.is_some();
+        let watch = Watch::new(address, &self.clock, &self.counters, tls);
+        self.watches.add(&watch);
+        if !self.rules().networks.may_enter(address) {
+            watch.cut(Cut::Network);
+        }
+        watch
     }
 
     /// Asks all connections to finish what is under way.
@@ -76,21 +127,21 @@ impl House {
     }
 
     /// Whether this address has no limits of its own.
-    pub(crate) fn is_exempt(&self, address: std::net::IpAddr) -> bool {
-        networks::contains(&self.options.limits.exempt, address)
+    pub(crate) fn is_exempt(&self, address: IpAddr) -> bool {
+        networks::contains(&self.rules().limits.exempt, address)
     }
 
     /// Whether the lists of identities let this peer in.
     pub(crate) fn knows(&self, entrant: &Entrant) -> bool {
-        let lists = self.options.identities.as_ref();
+        let lists = self.identities.as_ref();
         let (certificate, node) = (entrant.certificate.as_deref(), entrant.node.as_ref());
         lists.is_none_or(|lists| lists.may_enter_as(certificate, node))
     }
 
     /// The state of the lists, to find out whether they changed.
     pub(crate) fn generation(&self) -> u64 {
-        let lists = self.options.identities.as_ref();
-        lists.map_or(0, crate::Identities::generation)
+        let lists = self.identities.as_ref();
+        lists.map_or(0, Identities::generation)
     }
 
     /// One more request by this peer, of `bytes` if that is known.
@@ -101,7 +152,7 @@ impl House {
         if let Some(certificate) = &peer.certificate {
             self.identity_rate(&certificate.key())?;
         }
-        if !self.options.memory.has_room() {
+        if !self.memory.has_room() {
             return Err(Refusal::new(
                 Refused::Memory,
                 "the node has no memory left for further requests; try again later",
@@ -109,42 +160,38 @@ impl House {
             .after(Duration::from_secs(1)));
         }
         match bytes {
-            Some(bytes) if bytes > self.options.limits.max_request => Err(self.too_large()),
+            Some(bytes) if bytes > self.rules().limits.max_request => Err(self.too_large()),
             _ => Ok(()),
         }
     }
 
     /// The refusal of a request that is larger than the limit.
     pub(crate) fn too_large(&self) -> Refusal {
-        let limit = self.options.limits.max_request;
+        let limit = self.rules().limits.max_request;
         Refusal::new(
             Refused::Size,
             format!("the request is larger than {limit} bytes; send less at a time"),
         )
     }
 
-    /// Who a token stands for, if it covers `method`; `None` where no token is
-    /// asked for.
+    /// Who a token stands for, if it covers `method`.
     pub(crate) async fn authorize(
         &self,
+        tokens: &Tokens,
         token: &str,
         method: &str,
-    ) -> Result<Option<Identity>, Refusal> {
-        let Some(tokens) = &self.options.tokens else {
-            return Ok(None);
-        };
+    ) -> Result<Identity, Refusal> {
         let identity = tokens.authorize(token).await?;
         self.identity_rate(&identity.subject)?;
-        let ledger = &self.options.ledger;
-        match identity.may(ledger, method) {
-            true => Ok(Some(identity)),
-            false => Err(tokens.lacks(ledger, method)),
+        match identity.may(&self.ledger, method) {
+            true => Ok(identity),
+            false => Err(tokens.lacks(&self.ledger, method)),
         }
     }
 
     /// One more request from this address.
-    fn address_rate(&self, address: std::net::IpAddr) -> Result<(), Refusal> {
-        self.rates.address(address).map_err(|wait| {
+    fn address_rate(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.rules().rates.address(address).map_err(|wait| {
             too_fast(
                 Refused::AddressRate,
                 "too many requests from this address; wait, or ask for more at a time",
@@ -155,7 +202,7 @@ impl House {
 
     /// One more request by this identity.
     fn identity_rate(&self, name: &str) -> Result<(), Refusal> {
-        self.rates.identity(name).map_err(|wait| {
+        self.rules().rates.identity(name).map_err(|wait| {
             too_fast(
                 Refused::IdentityRate,
                 "too many requests by this identity; wait, or ask for more at a time",
@@ -165,17 +212,17 @@ impl House {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let options = &self.options;
-        let tls = options.tls.as_ref();
-        let tls_reloads = tls.map(crate::Tls::reloads).unwrap_or_default();
-        let lists = options.identities.as_ref();
-        let list_reloads = lists.map(crate::Identities::reloads).unwrap_or_default();
+        let tls = self.tls.as_ref();
+        let tls_reloads = tls.map(Tls::reloads).unwrap_or_default();
+        let lists = self.identities.as_ref();
+        let list_reloads = lists.map(Identities::reloads).unwrap_or_default();
+        let (replaced, kept) = (&self.replaced, &self.not_replaced);
         Counts {
-            reloads: tls_reloads.done + list_reloads.done,
-            reload_failures: tls_reloads.failed + list_reloads.failed,
-            certificate_not_after: tls.map(crate::Tls::not_after),
-            memory_used: options.memory.used(),
-            memory_budget: options.memory.budget(),
+            reloads: tls_reloads.done + list_reloads.done + replaced.load(Relaxed),
+            reload_failures: tls_reloads.failed + list_reloads.failed + kept.load(Relaxed),
+            certificate_not_after: tls.map(Tls::not_after),
+            memory_used: self.memory.used(),
+            memory_budget: self.memory.budget(),
             ..self.counters.snapshot()
         }
     }
@@ -186,8 +233,8 @@ impl House {
     /// # Errors
     /// What is broken.
     pub(crate) fn reload(&self, force: bool) -> Result<(), Vec<DoorError>> {
-        let tls = self.options.tls.as_ref().map(|tls| tls.reload(force));
-        let lists = self.options.identities.as_ref();
+        let tls = self.tls.as_ref().map(|tls| tls.reload(force));
+        let lists = self.identities.as_ref();
         let lists = lists.map(|lists| lists.reload(force));
         let mut errors = Vec::new();
         for (what, result) in [("certificate", tls), ("identities", lists)] {
@@ -208,22 +255,22 @@ impl House {
 
     /// Cuts connections that wait too long, until dropped.
     pub(crate) async fn sweep(self: Arc<Self>) {
-        let mut tick = time::interval(self.options.limits.tick());
-        tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         loop {
-            tick.tick().await;
+            let tick = self.rules().limits.tick();
+            time::sleep(tick).await;
             let now = self.clock.tick();
             let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let unix = since.map_or(0, |since| since.as_secs());
-            let (limits, generation) = (&self.options.limits, self.generation());
+            let (rules, generation) = (self.rules(), self.generation());
             let knows = |entrant: &Entrant| self.knows(entrant);
-            self.watches.sweep(now, unix, limits, generation, knows);
+            self.watches
+                .sweep(now, unix, &rules.limits, generation, knows);
         }
     }
 
     /// Looks after files, until dropped.
     pub(crate) async fn look_after_files(self: Arc<Self>) {
-        if self.options.tls.is_none() && self.options.identities.is_none() {
+        if self.tls.is_none() && self.identities.is_none() {
             return std::future::pending().await;
         }
         let mut tick = time::interval(defaults::FILE_POLL);

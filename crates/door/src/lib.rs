@@ -28,6 +28,7 @@
 //! | [`connection`] | one connection: time-outs, HTTP, its part of the drain |
 //! | `reception` | where sockets are accepted |
 //! | `gate` | what every request passes before it reaches a service |
+//! | [`rules`] | what a door goes by, and can be told anew while it serves |
 //! | `house` | what all connections of a door share |
 //!
 //! The order in which somebody is looked at: network, connections of the
@@ -47,6 +48,7 @@ pub mod limits;
 pub mod networks;
 mod reception;
 pub mod refusal;
+pub mod rules;
 pub mod tls;
 pub mod token;
 
@@ -62,6 +64,7 @@ pub use identity::{Certificate, Identities, Identity, IdentityFiles, Peer, enode
 pub use limits::{Limits, Rate, memory::Memory};
 pub use networks::Networks;
 pub use refusal::Refusal;
+pub use rules::Changed;
 pub use tls::{ClientAuth, Tls, TlsFiles};
 pub use token::{Algorithm, Introspection, Keys, Secret, TokenOptions, Tokens, scopes::ScopeRule};
 
@@ -130,12 +133,12 @@ impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Door")
             .field("local", &self.local)
-            .field("options", &self.house.options)
+            .field("tls", &self.house.tls)
             .finish_non_exhaustive()
     }
 }
 
-/// Takes over changed certificates and lists at once, for a signal handler.
+/// Takes over what has changed while a door serves, for a signal handler.
 #[derive(Clone)]
 pub struct Reloader(Arc<House>);
 
@@ -153,6 +156,18 @@ impl Reloader {
     /// What is broken; it stays as it was.
     pub fn reload(&self) -> Result<(), Vec<DoorError>> {
         self.0.reload(true)
+    }
+
+    /// Goes by other networks, limits and tokens from now on: connections and
+    /// requests to come, and the time-outs of those that are open. Connections
+    /// of addresses that may no longer connect are cut. Counted as a reload.
+    pub fn replace(&self, changed: Changed) {
+        self.0.replace(changed);
+    }
+
+    /// Counts that what should have been taken over could not be read.
+    pub fn keep(&self) {
+        self.0.keep();
     }
 }
 

@@ -9,6 +9,7 @@ use crate::defaults;
 
 pub mod addresses;
 pub mod memory;
+pub(crate) mod places;
 pub mod rates;
 
 /// Requests a second, and how many at once.

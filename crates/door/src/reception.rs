@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time,
 };
 use tokio_util::{
@@ -18,6 +18,7 @@ use crate::{
     counts::Refused,
     defaults,
     house::House,
+    limits::places::Taken,
     refusal::Refusal,
 };
 
@@ -55,7 +56,6 @@ pub(crate) async fn receive<F>(
     let _sweeping = AbortOnDropHandle::new(tokio::spawn(Arc::clone(house).sweep()));
     let looking = tokio::spawn(Arc::clone(house).look_after_files());
     let _looking = AbortOnDropHandle::new(looking);
-    let places = Arc::new(Semaphore::new(house.options.max_connections));
     let courtesies = Arc::new(Semaphore::new(defaults::COURTESIES));
     let tasks = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -64,13 +64,10 @@ pub(crate) async fn receive<F>(
 
     loop {
         let accepted = async {
-            let place = Arc::clone(&places)
-                .acquire_owned()
-                .await
-                .expect("the semaphore is never closed, because this function owns it");
+            let place = house.places.take().await;
             (accept(&listener).await, place)
         };
-        let ((stream, address), permit) = tokio::select! {
+        let ((stream, address), taken) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = accepted => accepted,
         };
@@ -78,7 +75,7 @@ pub(crate) async fn receive<F>(
         let entry = Entry {
             stream,
             address,
-            permit,
+            taken,
             gone: gone.clone(),
         };
         let Some(guest) = entry.admit(house, &courtesies, &tasks) else {
@@ -95,10 +92,8 @@ pub(crate) async fn receive<F>(
     drop(listener);
     house.stop();
     tasks.close();
-    if time::timeout(house.options.drain, tasks.wait())
-        .await
-        .is_err()
-    {
+    let drain = house.rules().drain;
+    if time::timeout(drain, tasks.wait()).await.is_err() {
         tracing::warn!(
             open = house.counters.snapshot().open,
             "connections cut after the drain time"
@@ -122,7 +117,7 @@ impl Drop for Ending<'_> {
 struct Entry {
     stream: TcpStream,
     address: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    taken: Taken,
     gone: CancellationToken,
 }
 
@@ -135,12 +130,12 @@ impl Entry {
         tasks: &TaskTracker,
     ) -> Option<Guest> {
         let ip = self.address.ip().to_canonical();
-        let options = &house.options;
-        if !options.networks.may_enter(ip) {
+        let rules = house.rules();
+        if !rules.networks.may_enter(ip) {
             house.counters.refused(Refused::Network);
             return None;
         }
-        let Some(account) = options.memory.admit(options.limits.connection_buffer) else {
+        let Some(account) = house.memory.admit(rules.limits.connection_buffer) else {
             house.counters.refused(Refused::Memory);
             return None;
         };
@@ -148,7 +143,7 @@ impl Entry {
         let mut courtesy = None;
         let mut place = None;
         if !house.is_exempt(ip) {
-            let limit = options.limits.connections_per_address;
+            let limit = rules.limits.connections_per_address;
             place = house.addresses.enter(ip, limit);
             if place.is_none() {
                 house.counters.refused(Refused::Connections);
@@ -166,7 +161,7 @@ impl Entry {
             unwelcome,
             held: Held {
                 _open: Entered::new(&house.counters),
-                _permit: self.permit,
+                _place_in_all: self.taken,
                 _courtesy: courtesy,
                 _place: place,
                 _task: tasks.token(),

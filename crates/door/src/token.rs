@@ -111,6 +111,8 @@ impl Default for TokenOptions {
 pub struct Tokens(Arc<Inner>);
 
 struct Inner {
+    /// What it was made of, the authority's bytes included.
+    made_of: (TokenOptions, Option<Vec<u8>>),
     expected: Expected,
     algorithms: Vec<Algorithm>,
     jwks: Option<jwks::Jwks>,
@@ -154,6 +156,8 @@ impl Tokens {
                 "algorithms have to be asymmetric (RS256, PS256, ES256, EdDSA, …), and there has to be one",
             ));
         }
+        let authority = options.ca.as_deref().map(crate::files::read).transpose()?;
+        let made_of = (options.clone(), authority);
         let fetcher = fetch::Fetcher::new(options.ca.as_deref(), options.timeout)?;
         let issuer = options.issuer.clone();
         let jwks = options.keys.map(|keys| {
@@ -164,6 +168,7 @@ impl Tokens {
             .introspection
             .map(|setting| introspection::Introspector::new(setting, fetcher));
         Ok(Self(Arc::new(Inner {
+            made_of,
             expected: Expected {
                 issuer: options.issuer,
                 audience: options.audience,
@@ -205,6 +210,11 @@ impl Tokens {
             expires: claims.expires(),
             grants: Arc::clone(&inner.grants),
         })
+    }
+
+    /// Whether both were made of the same.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        self.0.made_of == other.0.made_of
     }
 
     /// Whether `method` needs no token.

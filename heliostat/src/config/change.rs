@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 use super::{
     Config,
-    settings::{Taken, settings},
+    settings::{ledger_of, placeholder, taken_over},
 };
 
 /// A configuration file that was read again, held against what runs.
@@ -26,8 +26,7 @@ impl Change {
         let table = |config| Table::try_from(config).expect("a configuration is always TOML");
         let (mut ours, theirs) = (table(running), table(wanted));
         let mut taken = Vec::new();
-        for setting in settings().filter(|setting| setting.taken == Taken::Signal) {
-            let path = setting.path();
+        for path in taken_over().flat_map(|shape| places(&shape, running, wanted)) {
             let steps: Vec<_> = path.split('.').collect();
             if take(&mut ours, &theirs, &steps) {
                 taken.push(path);
@@ -44,6 +43,23 @@ impl Change {
             left,
         }
     }
+}
+
+/// Where a shape is in both configurations: once, or once in each chain of its
+/// ledger.
+fn places(shape: &str, running: &Config, wanted: &Config) -> Vec<String> {
+    let Some(ledger) = ledger_of(shape) else {
+        return vec![shape.to_owned()];
+    };
+    let is_its = |config: &Config, name: &String| {
+        let chain = config.chain.get(name);
+        chain.is_some_and(|chain| chain.ledger() == ledger)
+    };
+    let names = running.chain.keys();
+    names
+        .filter(|name| is_its(running, name) && is_its(wanted, name))
+        .map(|name| shape.replace(&placeholder(ledger), name))
+        .collect()
 }
 
 /// Copies the value at `steps`, or its absence; true if that made a difference.
@@ -97,9 +113,10 @@ fn differences(ours: &Table, theirs: &Table, at: &str, found: &mut Vec<String>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ChainConfig;
 
-    const UPSTREAM: &str =
-        "[chain.zcash]\nledger = 'zcash'\n[[chain.zcash.upstream]]\nurl = 'http://127.0.0.1:1'\n";
+    const UPSTREAM: &str = "[chain.zcash]\nledger = 'zcash'\n[[chain.zcash.upstream]]\nurl = 'http://127.0.0.1:1'\n\
+         [chain.tz]\nledger = 'tezos'\nendpoints = ['http://a:1', 'http://b:1']\n";
 
     fn config(text: &str) -> Config {
         Config::parse(&format!("{text}\n{UPSTREAM}"), "a test").expect("a good file")
@@ -109,13 +126,27 @@ mod tests {
     fn what_a_signal_takes_over_is_taken_and_the_rest_is_named() {
         let running = config("");
         let wanted = config(
-            "[observe]\nlog-level = 'debug'\nlisten = '127.0.0.1:1'\n[door]\ndrain-seconds = 3",
+            "[observe]\nlog-level = 'debug'\nlisten = '127.0.0.1:1'\n\
+             [door]\ndrain-seconds = 3\nno-tls-very-insecure = true\n\
+             [chain.zcash.minimum]\nGetBlock = 'proven'",
         );
         let change = Change::of(&running, &wanted);
-        assert_eq!(change.taken, ["observe.log-level"]);
-        assert_eq!(change.left, ["door.drain-seconds", "observe.listen"]);
+        let taken = [
+            "chain.zcash.minimum",
+            "observe.log-level",
+            "door.drain-seconds",
+        ];
+        assert_eq!(change.taken, taken);
+        let left = ["door.no-tls-very-insecure", "observe.listen"];
+        assert_eq!(change.left, left);
         let mut expected = running;
         expected.observe.log_level = heliostat_observe::logs::Level::Debug;
+        expected.door.drain_seconds = 3;
+        let Some(ChainConfig::Zcash(zcash)) = expected.chain.get_mut("zcash") else {
+            panic!("the test's own chain");
+        };
+        let minimum = ("GetBlock".to_owned(), "proven".to_owned());
+        zcash.minimum = [minimum].into();
         assert_eq!(change.running, expected);
     }
 
@@ -123,7 +154,7 @@ mod tests {
     fn a_changed_upstream_is_named_by_its_place_without_its_value() {
         let running = config("");
         let mut wanted = running.clone();
-        let Some(super::super::ChainConfig::Zcash(zcash)) = wanted.chain.get_mut("zcash") else {
+        let Some(ChainConfig::Zcash(zcash)) = wanted.chain.get_mut("zcash") else {
             panic!("the test's own chain");
         };
         zcash.upstream[0].url = "http://me:hunter2@127.0.0.1:2".to_owned();
@@ -144,15 +175,22 @@ mod tests {
     fn every_setting_that_a_signal_takes_over_is_copied() {
         let running = config("");
         let table = Table::try_from(&running).expect("a configuration is TOML");
-        for setting in settings().filter(|setting| setting.taken == Taken::Signal) {
-            let path = setting.path();
+        let shapes: Vec<_> = taken_over().collect();
+        assert!(shapes.len() > 30, "{shapes:?}");
+        for path in shapes
+            .iter()
+            .flat_map(|shape| places(shape, &running, &running))
+        {
             let steps: Vec<_> = path.split('.').collect();
             let (mut ours, mut theirs) = (table.clone(), table.clone());
             let mut at = &mut theirs;
             for step in &steps[..steps.len() - 1] {
                 at = at[*step].as_table_mut().expect("a table on the way");
             }
-            at.insert(setting.key.to_owned(), Value::String("another".to_owned()));
+            at.insert(
+                steps[steps.len() - 1].to_owned(),
+                Value::String("another".to_owned()),
+            );
             assert!(take(&mut ours, &theirs, &steps), "{path}");
             assert_eq!(ours, theirs, "{path}");
         }

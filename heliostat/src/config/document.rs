@@ -73,13 +73,20 @@ fn reloads() -> String {
          same.\n\n\
          | setting | what is taken over |\n|---|---|\n",
     );
-    for setting in settings() {
-        let words = match setting.taken {
-            Taken::Restart => continue,
-            Taken::Signal => "its value, on SIGHUP",
-            Taken::Content => "the content of the file, when that changes and on SIGHUP",
-        };
-        let _ = writeln!(text, "| `{}` | {words} |", shown(&setting.path()));
+    for table in tables() {
+        if table.taken.by_signal() {
+            let shape = shown(&heading(table));
+            let _ = writeln!(text, "| `{shape}` | all of it, on SIGHUP |");
+        }
+        for setting in of(table) {
+            let words = match setting.taken {
+                Taken::Restart => continue,
+                Taken::Signal => "its value, on SIGHUP",
+                Taken::SignalAndContent => "its value and the content of the file, on SIGHUP",
+                Taken::Content => "the content of the file, when that changes and on SIGHUP",
+            };
+            let _ = writeln!(text, "| `{}` | {words} |", shown(&setting.path()));
+        }
     }
     text
 }

@@ -14,7 +14,7 @@ pub mod tls;
 
 use std::{net::IpAddr, time::Duration};
 
-use heliostat_door::{Memory, Options, Plaintext, defaults};
+use heliostat_door::{Changed, Memory, Options, Plaintext, defaults};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, ObserveConfig, ObserveSecurity};
@@ -108,6 +108,32 @@ impl DoorConfig {
             ..Options::default()
         })
     }
+
+    /// What of it a door can be told anew while it serves. Reads the secret and
+    /// the authority of the issuer.
+    ///
+    /// # Errors
+    /// The setting whose file or value cannot be used.
+    pub fn rules(&self) -> Result<Changed, ConfigError> {
+        Ok(Changed {
+            networks: self.access.networks()?,
+            limits: self.limits.limits()?,
+            tokens: self.auth.open()?,
+            max_connections: self.max_connections,
+            drain: Duration::from_secs(self.drain_seconds),
+            memory: self.limits.memory_bytes,
+        })
+    }
+}
+
+/// Whether the observe address does without certificates, lists and tokens,
+/// and then how plain it is.
+pub fn bare(observe: &ObserveConfig) -> Option<Plaintext> {
+    match observe.security {
+        ObserveSecurity::NoneVeryInsecure => Some(Plaintext::Anywhere),
+        ObserveSecurity::Auto if is_loopback(&observe.listen) => Some(Plaintext::Loopback),
+        ObserveSecurity::Auto | ObserveSecurity::Door => None,
+    }
 }
 
 /// What the observe address keeps of `options`: see
@@ -116,18 +142,16 @@ impl DoorConfig {
 /// for the status.
 pub fn observed(options: &Options, observe: &ObserveConfig) -> Options {
     let ledger = "observe".to_owned();
-    let bare = |plaintext| Options {
-        plaintext,
-        ledger: ledger.clone(),
-        tls: None,
-        identities: None,
-        tokens: None,
-        ..options.clone()
-    };
-    match observe.security {
-        ObserveSecurity::NoneVeryInsecure => bare(Plaintext::Anywhere),
-        ObserveSecurity::Auto if is_loopback(&observe.listen) => bare(Plaintext::Loopback),
-        ObserveSecurity::Auto | ObserveSecurity::Door => Options {
+    match bare(observe) {
+        Some(plaintext) => Options {
+            plaintext,
+            ledger,
+            tls: None,
+            identities: None,
+            tokens: None,
+            ..options.clone()
+        },
+        None => Options {
             ledger,
             ..options.clone()
         },

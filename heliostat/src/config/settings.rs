@@ -43,6 +43,9 @@ pub struct Table {
     pub keys: &'static [&'static str],
     /// What it is for.
     pub about: &'static str,
+    /// What a running process does with a change of it as a whole, where its
+    /// entries have no place of their own.
+    pub taken: Taken,
 }
 
 /// What stands in a shape for the name of a chain of `ledger`.
@@ -73,6 +76,7 @@ const fn table(shape: &'static str, about: &'static str) -> Table {
         free: false,
         keys: &[],
         about,
+        taken: Taken::Restart,
     }
 }
 
@@ -120,9 +124,27 @@ pub enum Taken {
     Restart,
     /// SIGHUP reads the new value from the configuration file.
     Signal,
+    /// The same, and the file it names is read again with it.
+    SignalAndContent,
     /// The file it names is read again when that changes, and on SIGHUP; to
     /// name another file takes a restart.
     Content,
+}
+
+impl Taken {
+    /// Whether SIGHUP takes over the value in the configuration file.
+    pub fn by_signal(self) -> bool {
+        matches!(self, Self::Signal | Self::SignalAndContent)
+    }
+}
+
+/// What SIGHUP takes over from the configuration file, by path: settings, and
+/// tables as a whole.
+pub fn taken_over() -> impl Iterator<Item = String> {
+    let tables = tables().filter(|table| table.taken.by_signal());
+    let settings = settings().filter(|setting| setting.taken.by_signal());
+    let tables = tables.map(|table| table.shape.to_owned());
+    tables.chain(settings.map(Setting::path))
 }
 
 impl Setting {
@@ -157,6 +179,14 @@ const fn set(
 const fn live(setting: Setting) -> Setting {
     Setting {
         taken: Taken::Signal,
+        ..setting
+    }
+}
+
+/// A setting that SIGHUP takes over, and the file it names with it.
+const fn live_content(setting: Setting) -> Setting {
+    Setting {
+        taken: Taken::SignalAndContent,
         ..setting
     }
 }

@@ -9,7 +9,7 @@ pub mod values;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use heliostat_core::Assurance;
-use heliostat_node::Access;
+use heliostat_node::{Access, outbox::Policy};
 use heliostat_tezos::{
     HeadPolicy, Settings,
     api::method_table,
@@ -53,6 +53,8 @@ pub struct TezosConfig {
     pub proof_of_work_threshold: u64,
     /// How old the newest block may be before that is an outage; 0 for never.
     pub max_head_age_seconds: u64,
+    /// To how many nodes an operation goes.
+    pub send_policy: Policy,
     /// How long a connection to a node may take to be made.
     pub connect_seconds: u64,
     /// How long one call to a node may take.
@@ -83,6 +85,7 @@ impl Default for TezosConfig {
             listen: settings::TEZOS_LISTEN.to_owned(),
             proof_of_work_threshold: heliostat_tezos::defaults::PROOF_OF_WORK_THRESHOLD,
             max_head_age_seconds: defaults::TEZOS_HEAD_AGE.as_secs(),
+            send_policy: Policy::default(),
             connect_seconds: limits.connect.as_secs(),
             call_seconds: limits.call.as_secs(),
             max_calls: limits.in_flight,
@@ -136,9 +139,7 @@ impl TezosConfig {
         self.access.validate(at)?;
         let access = Access::open(&self.access.options());
         let access = access.map_err(|error| ConfigError::value(at, error.to_string()))?;
-        let minimum = self.minimums(at)?;
-        // What a minimum asks for cannot be had at a block nothing commits to.
-        let implied = minimum.values().any(|grade| *grade == Assurance::Proven);
+        let (minimum, head) = self.policy(at)?;
         Ok(Settings {
             endpoints: sources.uris,
             main,
@@ -147,10 +148,7 @@ impl TezosConfig {
             chain_id: self.chain_id.map(|id| id.0),
             checkpoint: self.checkpoint.map(|checkpoint| checkpoint.0),
             finality: self.finality(),
-            head: match self.head {
-                HeadName::Newest if !implied => HeadPolicy::Newest,
-                _ => HeadPolicy::Proven,
-            },
+            head,
             mode: self.mode.into(),
             minimum,
             proof_of_work: Some(self.proof_of_work_threshold).filter(|stamp| *stamp > 0),
@@ -162,6 +160,25 @@ impl TezosConfig {
             },
             access,
         })
+    }
+
+    /// What can change without a restart: the minimum grades, and which block
+    /// `head` is under them.
+    ///
+    /// # Errors
+    /// A method or a grade that there is not.
+    pub(crate) fn policy(
+        &self,
+        at: &str,
+    ) -> Result<(BTreeMap<String, Assurance>, HeadPolicy), ConfigError> {
+        let minimum = self.minimums(at)?;
+        // What a minimum asks for cannot be had at a block nothing commits to.
+        let implied = minimum.values().any(|grade| *grade == Assurance::Proven);
+        let head = match self.head {
+            HeadName::Newest if !implied => HeadPolicy::Newest,
+            _ => HeadPolicy::Proven,
+        };
+        Ok((minimum, head))
     }
 
     /// The nodes and how many must agree: from the sources file, or as listed.

@@ -1,5 +1,7 @@
 //! A chain's part of the status document.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use heliostat_observe::{self as observe, ChainStatus, Head};
 use heliostat_tezos::{
     HeadPolicy, Status,
@@ -54,7 +56,7 @@ impl Chain {
     /// is served even where nodes do not agree.
     pub(super) fn served<'a>(&self, status: &'a Status) -> Option<&'a HeadStatus> {
         let (newest, proven) = (status.head.as_ref(), status.proven.as_ref());
-        match self.head {
+        match self.light.head_policy() {
             HeadPolicy::Newest => newest.or(proven),
             HeadPolicy::Proven => proven.or(newest),
         }
@@ -85,7 +87,7 @@ impl Chain {
         store: &observe::StoreStatus,
     ) -> Vec<String> {
         let mut why = Vec::new();
-        let limit = self.config.max_head_age_seconds;
+        let limit = self.max_head_age.load(Relaxed);
         match head {
             None => why.push("no block is agreed on yet".to_owned()),
             Some(head) if limit > 0 && head.age_seconds > limit => why.push(format!(

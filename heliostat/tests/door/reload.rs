@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Sends SIGHUP, and waits until it was dealt with `times` times.
-async fn hang_up(process: &Process, times: usize) {
+pub async fn hang_up(process: &Process, times: usize) {
     process.signal("-HUP");
     let ended = |log: &str| log.matches("\"message\":\"reloaded").count() >= times;
     while !ended(&process.logged()) {
@@ -77,17 +77,15 @@ async fn the_log_level_is_taken_over_and_what_takes_a_restart_is_named() {
     let text = fs::read_to_string(&file).unwrap();
     let changed = text
         .replace("[observe]", "[observe]\nlog-level = 'debug'")
-        .replace("[store]", "[door]\ndrain-seconds = 3\n[store]");
+        .replace("[store]", "[door]\nno-tls-very-insecure = true\n[store]");
     replace(&file, &changed);
     hang_up(&process, 1).await;
     let log = process.logged();
     assert!(!log.contains("connection ended early"), "{log}");
     let line = |part: &str| log.lines().find(|line| line.contains(part)).unwrap_or("");
-    assert!(line("observe.log-level").contains("taken over"), "{log}");
-    assert!(
-        line("door.drain-seconds").contains("takes a restart"),
-        "{log}"
-    );
+    assert!(line("observe.log-level").contains("reloaded"), "{log}");
+    let left = line("door.no-tls-very-insecure");
+    assert!(left.contains("takes effect after a restart"), "{log}");
     nonsense();
     process.until_logged("connection ended early").await;
     assert_eq!(process.terminate(), Some(0));

@@ -160,7 +160,7 @@ fn graded(core: &Core, asked: &Asked, reply: Reply) -> Result<Reply, ReadError> 
 
 /// Refuses a grade below the one the operator wants for a method.
 fn admit(core: &Core, method: &str, grade: Assurance) -> Result<(), ReadError> {
-    let least = core.settings.least(method);
+    let least = core.least(method);
     if grade >= least {
         return Ok(());
     }

@@ -28,7 +28,7 @@ pub(crate) mod resolve;
 mod vote;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -37,7 +37,7 @@ use std::{
 
 use futures::future::join_all;
 use heliostat_core::{Assurance, Evidence, Fault};
-use heliostat_node::{Findings, Outbox, Role, Upstreams, outbox::Policy, system_clock};
+use heliostat_node::{Findings, Minimum, Outbox, Role, Upstreams, outbox::Policy, system_clock};
 use heliostat_store::{Store, StoreError};
 use heliostat_tezos_context::Key;
 use heliostat_tezos_verifier::{ChainId, ProtocolHash};
@@ -87,7 +87,10 @@ pub struct Light {
 
 /// What all parts share.
 pub(crate) struct Core {
+    /// Minimum grades and the head's policy, which can change, are below.
     pub settings: Settings,
+    minimum: Minimum,
+    proven_head: AtomicBool,
     pub upstreams: Arc<Upstreams<Endpoint>>,
     pub blocks: Blocks,
     pub headers: Headers,
@@ -122,16 +125,8 @@ impl Light {
         if !(settings.min_agreement > 0.0 && settings.min_agreement <= 1.0) {
             return Err(StartError::MinAgreement(settings.min_agreement));
         }
-        api::methods::check(&settings.minimum)?;
-        if settings
-            .minimum
-            .values()
-            .any(|least| *least == Assurance::Proven)
-        {
-            // Nothing newer could be answered by that method, and all methods
-            // speak of the same head.
-            settings.head = HeadPolicy::Proven;
-        }
+        let minimum = std::mem::take(&mut settings.minimum);
+        let head = head_for(&minimum, settings.head)?;
         let mut upstreams = Vec::new();
         for uri in &settings.endpoints {
             let endpoint =
@@ -143,6 +138,8 @@ impl Light {
         Ok(Self {
             core: Arc::new(Core {
                 settings,
+                minimum: minimum.into(),
+                proven_head: AtomicBool::new(head == HeadPolicy::Proven),
                 upstreams: Arc::new(Upstreams::new(upstreams).with_findings(findings)),
                 blocks: Blocks::new(n, needed),
                 headers: Headers::new(n, needed),
@@ -182,6 +179,27 @@ impl Light {
     /// The operations on their way out, if receipts are kept.
     pub fn outbox(&self) -> Option<&Arc<api::outbox::Outbox>> {
         self.core.outbox.get()
+    }
+
+    /// Asks for these grades, and for this head, from the next request on.
+    ///
+    /// # Errors
+    /// A name that no method has; nothing is changed.
+    pub fn replace(
+        &self,
+        minimum: BTreeMap<String, Assurance>,
+        head: HeadPolicy,
+    ) -> Result<(), StartError> {
+        let head = head_for(&minimum, head)?;
+        let proven = head == HeadPolicy::Proven;
+        self.core.proven_head.store(proven, Ordering::Relaxed);
+        self.core.minimum.replace(minimum);
+        Ok(())
+    }
+
+    /// Which block `head` is now.
+    pub fn head_policy(&self) -> HeadPolicy {
+        self.core.head_policy()
     }
 
     /// The node's REST interface.
@@ -241,7 +259,39 @@ impl Light {
     }
 }
 
+/// Which block `head` is under these minimum grades.
+///
+/// # Errors
+/// A name that no method has.
+fn head_for(
+    minimum: &BTreeMap<String, Assurance>,
+    head: HeadPolicy,
+) -> Result<HeadPolicy, StartError> {
+    api::methods::check(minimum)?;
+    // Nothing newer than what is proven could be answered by a method that
+    // has to prove, and all methods speak of the same head.
+    let implied = minimum.values().any(|least| *least == Assurance::Proven);
+    Ok(match implied {
+        true => HeadPolicy::Proven,
+        false => head,
+    })
+}
+
 impl Core {
+    /// The lowest grade that is answered by a method.
+    pub fn least(&self, method: &str) -> Assurance {
+        let least = self.minimum.of(method).or_else(|| self.minimum.of("*"));
+        least.unwrap_or(Assurance::Relayed)
+    }
+
+    /// Which block `head` is.
+    pub fn head_policy(&self) -> HeadPolicy {
+        match self.proven_head.load(Ordering::Relaxed) {
+            true => HeadPolicy::Proven,
+            false => HeadPolicy::Newest,
+        }
+    }
+
     /// How many endpoints there are, also those that cannot be used.
     pub fn n(&self) -> usize {
         self.upstreams.all().len()

@@ -9,6 +9,7 @@ use std::{hint::black_box, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use heliostat_core::{Assurance, Id, Link};
+use heliostat_node::Minimum;
 use heliostat_store::Options;
 use heliostat_zcash::{
     chunk::TABLES,
@@ -206,8 +207,7 @@ async fn measure(address: &str, actions: usize) {
     let mut routes = range_routes(RangeContext {
         shared: log.shared().clone(),
         chain_grade: Arc::new(|_| Assurance::Proven),
-        least_blocks: Assurance::Relayed,
-        least_nullifiers: Assurance::Relayed,
+        minimum: Minimum::default(),
         observer: None,
     });
     for (name, pools) in [

@@ -133,8 +133,8 @@ impl Service {
 
     /// Passes a grade on, unless the operator wants a better one.
     fn admit(&self, method: &str, grade: Assurance) -> Result<Assurance, Status> {
-        match self.settings.minimum.get(method) {
-            Some(least) if grade < *least => Err(Status::failed_precondition(format!(
+        match self.settings.minimum.of(method) {
+            Some(least) if grade < least => Err(Status::failed_precondition(format!(
                 "{method}: the answer is {grade}, and this server is set to give {least} or better"
             ))),
             _ => Ok(grade),
@@ -206,11 +206,9 @@ pub fn router(context: Context) -> axum::Router {
 }
 
 fn range_context(context: &Context) -> RangeContext {
-    let least = |method| context.settings.minimum.get(method).copied();
     let chain_grade = blocks::chain_grade(&context.replica, &context.agreement);
     RangeContext {
-        least_blocks: least("GetBlockRange").unwrap_or(Assurance::Relayed),
-        least_nullifiers: least("GetBlockRangeNullifiers").unwrap_or(Assurance::Relayed),
+        minimum: context.settings.minimum.clone(),
         observer: context.observer.clone(),
         ..RangeContext::new(&context.replica, chain_grade)
     }

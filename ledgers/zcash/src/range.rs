@@ -37,6 +37,7 @@ use axum::{
     routing::post,
 };
 use heliostat_core::{Assurance, Id};
+use heliostat_node::Minimum;
 use heliostat_store::StoreError;
 use http::{HeaderValue, header::CONTENT_TYPE};
 use tonic::{Code, Status};
@@ -97,10 +98,8 @@ pub struct RangeContext {
     pub shared: Arc<Shared>,
     /// The grade of the chain.
     pub chain_grade: ChainGrade,
-    /// The lowest grade GetBlockRange answers with.
-    pub least_blocks: Assurance,
-    /// The same for GetBlockRangeNullifiers.
-    pub least_nullifiers: Assurance,
+    /// The lowest grades the calls answer with.
+    pub minimum: Minimum,
     /// Told of each stream that ends.
     pub observer: Option<RangeObserver>,
 }
@@ -111,8 +110,7 @@ impl RangeContext {
         Self {
             shared: replica.shared().clone(),
             chain_grade,
-            least_blocks: Assurance::Relayed,
-            least_nullifiers: Assurance::Relayed,
+            minimum: Minimum::default(),
             observer: None,
         }
     }
@@ -124,10 +122,8 @@ struct Policy(Arc<RangeContext>);
 
 impl Policy {
     fn least(&self, method: Method) -> Assurance {
-        match method {
-            Method::Blocks => self.0.least_blocks,
-            Method::Nullifiers => self.0.least_nullifiers,
-        }
+        let least = self.0.minimum.of(method.name());
+        least.unwrap_or(Assurance::Relayed)
     }
 
     fn grade(&self, cap: Assurance, height: u64) -> Assurance {

@@ -30,7 +30,7 @@ use crate::{
 pub enum BodyError {
     /// It is larger than the door lets through.
     #[error(
-        "the request is larger than {limit} bytes; send less, or raise the door's max-request-bytes"
+        "the request is larger than {limit} bytes; send less, or raise request-bytes in [door.limits]"
     )]
     TooLarge {
         /// The limit in bytes.

@@ -42,14 +42,13 @@ where
         // Counted already.
         return;
     }
-    let watch = Watch::new(&house.clock, &house.counters, house.options.tls.is_some());
-    house.watches.add(&watch);
+    let watch = house.watch(guest.address.ip());
     let socket = Socket::new(guest.stream, Arc::clone(&watch));
     let mut peer = Peer {
         address: guest.address,
         certificate: None,
     };
-    let line = match &house.options.tls {
+    let line = match &house.tls {
         None => Either::Left(socket),
         Some(tls) => {
             let Some(stream) = shake_hands(&house, tls, socket, &watch, &ends).await else {
@@ -138,14 +137,15 @@ impl RawStream {
     /// # Errors
     /// It does not hold, does not cover the method, or comes too often.
     pub async fn authorize(&self, token: &str, method: &str) -> Result<Option<Identity>, Refusal> {
-        let identity = self.house.authorize(token, method).await;
-        let identity = identity.inspect_err(|refusal| self.house.counters.refused(refusal.reason));
-        if let Some(identity) = identity.as_ref().ok().and_then(Option::as_ref) {
-            self.watch
-                .expires
-                .store(identity.expires.unwrap_or(0), Relaxed);
-        }
-        identity
+        let Some(tokens) = self.house.rules().tokens.clone() else {
+            return Ok(None);
+        };
+        let identity = self.house.authorize(&tokens, token, method).await;
+        let identity =
+            identity.inspect_err(|refusal| self.house.counters.refused(refusal.reason))?;
+        let expires = identity.expires.unwrap_or(0);
+        self.watch.expires.store(expires, Relaxed);
+        Ok(Some(identity))
     }
 
     /// One more message of `bytes`, before it is read into memory.

@@ -6,6 +6,7 @@
 //! tick.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{
@@ -44,6 +45,7 @@ enum Owed {
 
 /// One connection, seen from outside.
 pub(crate) struct Watch {
+    address: IpAddr,
     pub(crate) clock: Arc<Clock>,
     counters: Arc<Counters>,
     /// Since when something is owed; 0 when nothing is.
@@ -77,13 +79,19 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(clock: &Arc<Clock>, counters: &Arc<Counters>, tls: bool) -> Arc<Self> {
+    pub(crate) fn new(
+        address: IpAddr,
+        clock: &Arc<Clock>,
+        counters: &Arc<Counters>,
+        tls: bool,
+    ) -> Arc<Self> {
         let owed = if tls {
             Owed::Handshake
         } else {
             Owed::FirstByte
         };
         Arc::new(Self {
+            address,
             owed_since: AtomicU64::new(clock.now()),
             owed: AtomicU32::new(owed as u32),
             clock: Arc::clone(clock),
@@ -305,6 +313,17 @@ impl Watches {
         }
     }
 
+    /// Cuts the connections of addresses that may no longer connect.
+    pub(crate) fn expel(&self, may_enter: impl Fn(IpAddr) -> bool) {
+        let watches = self.0.lock();
+        let watches = watches.unwrap_or_else(PoisonError::into_inner);
+        for watch in watches.iter().filter_map(Weak::upgrade) {
+            if !may_enter(watch.address) {
+                watch.cut(Cut::Network);
+            }
+        }
+    }
+
     /// Cuts what waited too long at `now` (milliseconds of the door's clock),
     /// what its token no longer covers at `unix` (seconds since 1970), and who
     /// is no longer known; `generation` is that of the lists.
@@ -348,7 +367,8 @@ mod tests {
     #[test]
     fn the_clock_of_what_is_owed_does_not_start_anew_with_every_byte() {
         let clock = Arc::new(Clock::new());
-        let watch = Watch::new(&clock, &Arc::default(), false);
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let watch = Watch::new(address, &clock, &Arc::default(), false);
         let limits = Limits {
             header_timeout: TIMEOUT,
             ..Limits::default()

@@ -20,7 +20,7 @@ use crate::defaults;
 /// A bounded sum, and who waits for it to fall.
 struct Level {
     used: AtomicU64,
-    limit: u64,
+    limit: AtomicU64,
     somebody_waits: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
 }
@@ -29,7 +29,7 @@ impl Level {
     fn new(limit: u64) -> Self {
         Self {
             used: AtomicU64::new(0),
-            limit,
+            limit: AtomicU64::new(limit),
             somebody_waits: AtomicBool::new(false),
             waiting: Mutex::default(),
         }
@@ -41,6 +41,20 @@ impl Level {
 
     fn remove(&self, bytes: u64) {
         self.used.fetch_sub(bytes, SeqCst);
+        self.wake();
+    }
+
+    fn limit(&self) -> u64 {
+        self.limit.load(Relaxed)
+    }
+
+    fn resize(&self, limit: u64) {
+        self.limit.store(limit, SeqCst);
+        self.wake();
+    }
+
+    /// Wakes who waits, if there is room.
+    fn wake(&self) {
         if self.somebody_waits.load(SeqCst) && self.has_room() {
             self.somebody_waits.store(false, SeqCst);
             let waiting = self.waiting.lock();
@@ -52,7 +66,7 @@ impl Level {
     }
 
     fn has_room(&self) -> bool {
-        self.used.load(SeqCst) < self.limit
+        self.used.load(SeqCst) < self.limit()
     }
 
     /// Whether there is room; if not, the task is woken when there may be.
@@ -89,7 +103,13 @@ impl Memory {
 
     /// Bytes in all.
     pub fn budget(&self) -> u64 {
-        self.0.limit
+        self.0.limit()
+    }
+
+    /// Changes the budget, for everybody who shares it. Nothing that is held
+    /// is taken away.
+    pub fn resize(&self, budget: u64) {
+        self.0.resize(budget);
     }
 
     /// Whether a further request may start.
@@ -101,7 +121,7 @@ impl Memory {
     pub(crate) fn admit(&self, buffer: u64) -> Option<Arc<Account>> {
         let share = defaults::CONNECTION_SHARE;
         let before = self.0.used.fetch_add(share, SeqCst);
-        if before.saturating_add(share) > self.0.limit {
+        if before.saturating_add(share) > self.0.limit() {
             self.0.remove(share);
             return None;
         }
@@ -227,6 +247,20 @@ mod tests {
         assert!(account.poll_room(&mut cx));
         drop(account);
         assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn a_larger_budget_lets_in_at_once_who_waits() {
+        let (waker, woken) = counting_waker();
+        let mut cx = Context::from_waker(&waker);
+        let memory = Memory::new(defaults::CONNECTION_SHARE);
+        let account = memory.admit(1 << 20).expect("there is room for one");
+        assert!(!account.poll_room(&mut cx), "its share is all there is");
+        assert!(memory.admit(1).is_none());
+        memory.resize(3 * defaults::CONNECTION_SHARE);
+        assert_eq!(woken.load(Relaxed), 1);
+        assert!(account.poll_room(&mut cx) && memory.admit(1).is_some());
+        assert_eq!(memory.budget(), 3 * defaults::CONNECTION_SHARE);
     }
 
     fn counting_waker() -> (Waker, Arc<AtomicU64>) {

@@ -7,6 +7,7 @@ mod limits;
 mod networks;
 mod pki;
 mod raw;
+mod replace;
 mod serving;
 mod sockets;
 mod tls;

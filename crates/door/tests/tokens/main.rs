@@ -6,6 +6,7 @@ mod issuer;
 mod issuers;
 mod lasting;
 mod logs;
+mod replace;
 mod sizes;
 
 use std::time::Duration;

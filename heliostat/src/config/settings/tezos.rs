@@ -1,6 +1,6 @@
 //! The settings of `[chain.NAME]` with `ledger = "tezos"`.
 
-use super::{Setting, Table, content, must, set, table};
+use super::{Setting, Table, Taken, content, live, must, set, table};
 
 /// The names a minimum grade can be set for.
 pub const METHODS: &[&str] = &[
@@ -58,6 +58,7 @@ pub const TABLES: &[Table] = &[
     Table {
         free: true,
         keys: METHODS,
+        taken: Taken::Signal,
         ..table(
             "chain.<tezos>.minimum",
             "The lowest grade that is answered, by method: `proven`, `agreed k/n` or `relayed`. Below it the call is refused with HTTP 503, `heliostat.assurance_too_low`. `\"*\"` stands for every method that is not set; docs/tezos-methods.md says what each name covers.",
@@ -90,14 +91,16 @@ pub const SETTINGS: &[Setting] = &[
         "A block you trust (`LEVEL:B…`), or the root of the state after it (`LEVEL:Co…`), at most two cycles old. What it commits to is `proven`; with `finality`, which it brings, so is what follows."),
     set(CHAIN, "finality", "`true` with `checkpoint`", "true", "--finality",
         "Verifies the bakers' attestations from the checkpoint on, so that no node needs to be believed. Needs `checkpoint`."),
-    set(CHAIN, "head", "`newest`, or `proven` where a minimum grade is", r#""newest""#, "--head",
-        "Which block `head` is. `newest`: the newest one whose hash enough nodes gave. `proven`: the newest one whose successor's header is verified, which is one back, three with `finality`."),
+    live(set(CHAIN, "head", "`newest`, or `proven` where a minimum grade is", r#""newest""#, "--head",
+        "Which block `head` is. `newest`: the newest one whose hash enough nodes gave. `proven`: the newest one whose successor's header is verified, which is one back, three with `finality`.")),
     set(CHAIN, "listen", "`127.0.0.1:8742`", r#""127.0.0.1:8742""#, "--listen",
         "Where the node's RPC is served over HTTP."),
     set(CHAIN, "proof-of-work-threshold", "`281474976710655`, as on mainnet", "281474976710655", "--proof-of-work-threshold",
         "The greatest proof-of-work stamp a header may have; a node that sends another is caught lying. `0` on a network without stamps."),
-    set(CHAIN, "max-head-age-seconds", "`120`", "120", "",
-        "How old the newest block may be before the chain counts as not ready; `0` for never, as on a sandbox that stands still."),
+    live(set(CHAIN, "max-head-age-seconds", "`120`", "120", "",
+        "How old the newest block may be before the chain counts as not ready; `0` for never, as on a sandbox that stands still.")),
+    set(CHAIN, "send-policy", "`one`", r#""one""#, "--send-policy",
+        "To how many nodes an injected operation goes. `one`: to the main one, else the next that can be used, and never to another by itself. `broadcast(K)`, K at least 2: to K that can be used, at the same time, each once; the first that takes it answers the client, and a repetition of one that nobody is known to have may reach others. Harmless to the chain: it is one signed operation with one hash and counter, and a node that has it answers its hash again."),
     set(CHAIN, "connect-seconds", "`3`", "3", "", "How long it may take to connect to a node."),
     set(CHAIN, "call-seconds", "`10`", "10", "", "How long one call to a node may take."),
     set(CHAIN, "max-calls", "`64`", "64", "", "How many calls to one node are under way at once."),

@@ -1,6 +1,6 @@
 //! The settings of `[chain.NAME]` with `ledger = "zcash"`.
 
-use super::{Setting, Table, content, must, set, table};
+use super::{Setting, Table, Taken, content, must, set, table};
 
 /// The methods a minimum grade can be set for.
 pub const METHODS: &[&str] = &[
@@ -50,6 +50,7 @@ pub const TABLES: &[Table] = &[
     Table {
         free: true,
         keys: METHODS,
+        taken: Taken::Signal,
         ..table(
             "chain.<zcash>.minimum",
             "The lowest grade that is answered, by method: `proven`, `agreed k/n` or `relayed`. Below it the method is refused with FAILED_PRECONDITION, and told the grade it reached. On the command line: `--minimum METHOD=GRADE`.",
@@ -86,6 +87,8 @@ pub const SETTINGS: &[Setting] = &[
         "The node's cookie file, `user:password`. Read again when the node answers 401. Also `HELIOSTAT_ZCASH_COOKIE`.")),
     set(CHAIN, "zcash-conf", "none", r#""/etc/zebrad.toml""#, "--zcash-conf",
         "A `zcash.conf` or `zebrad.toml` to take credentials from."),
+    set(CHAIN, "send-policy", "`one`", r#""one""#, "--send-policy",
+        "To how many upstreams `SendTransaction` hands a transaction. `one`: to the best one, and never to another by itself. `broadcast(K)`, K at least 2: to the best K that can be used, at the same time, each once; the first that takes it answers the wallet, and a repetition of one that nobody is known to have may reach others. Harmless to the network, which knows a transaction by its id; more nodes learn of it from you."),
     set(CHAIN, "donation-address", "none", r#""u1exampleexampleexample""#, "--donation-address",
         "A unified address that `GetLightdInfo` names for donations to this server."),
     set(CHAIN, "ping-very-insecure", "`false`", "false", "--ping-very-insecure",

@@ -34,7 +34,7 @@ struct Stream {
 /// Opens a stream, which begins with the head there is.
 pub(super) async fn heads(core: &Arc<Core>) -> Result<Response, ReadError> {
     // Every head that is sent has at least this grade.
-    let grade = match core.settings.head {
+    let grade = match core.head_policy() {
         HeadPolicy::Proven if core.finality_is_on() => Assurance::Proven,
         _ => core.grade_of_votes(core.needed),
     };

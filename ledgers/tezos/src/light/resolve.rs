@@ -97,7 +97,7 @@ impl Core {
 
     /// The head by the operator's policy.
     pub(crate) async fn head(self: &Arc<Self>) -> Result<Head, ReadError> {
-        if self.settings.head == HeadPolicy::Newest {
+        if self.head_policy() == HeadPolicy::Newest {
             return self.newest_head().await;
         }
         if self.finality_is_on() {

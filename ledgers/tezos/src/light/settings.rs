@@ -113,10 +113,4 @@ impl Settings {
             access: Access::open_to_all(),
         }
     }
-
-    /// The lowest grade that is answered by a method.
-    pub fn least(&self, method: &str) -> Assurance {
-        let least = self.minimum.get(method).or_else(|| self.minimum.get("*"));
-        least.copied().unwrap_or(Assurance::Relayed)
-    }
 }

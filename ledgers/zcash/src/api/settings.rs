@@ -1,8 +1,8 @@
 //! What an operator can set.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use heliostat_core::Assurance;
+use heliostat_node::Minimum;
 use tokio::sync::watch;
 
 use super::defaults::ADDRESS_SCAN_TIMEOUT;
@@ -18,7 +18,7 @@ pub struct Settings {
     pub ping_very_insecure: bool,
     /// The lowest grade that is answered, by method name (`GetTreeState`);
     /// below it the method is refused with FAILED_PRECONDITION.
-    pub minimum: BTreeMap<String, Assurance>,
+    pub minimum: Minimum,
     /// Longest one address history may take.
     pub address_scan_timeout: Duration,
     /// What health checks answer; without it they answer by how far the
@@ -33,7 +33,7 @@ impl Default for Settings {
         Self {
             donation_address: String::new(),
             ping_very_insecure: false,
-            minimum: BTreeMap::new(),
+            minimum: Minimum::default(),
             address_scan_timeout: ADDRESS_SCAN_TIMEOUT,
             ready: None,
             compat: Compat::default(),

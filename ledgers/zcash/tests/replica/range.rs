@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use heliostat_core::{Assurance, Id};
+use heliostat_node::Minimum;
 use heliostat_store::testing::PrivatePostgres;
 use heliostat_zcash::{
     filter::Pools,
@@ -281,8 +282,7 @@ async fn the_time_a_client_gives_is_kept(on: &Engine) {
     let context = RangeContext {
         shared: rig.log.shared().clone(),
         chain_grade: Arc::new(|_| Assurance::Proven),
-        least_blocks: Assurance::Relayed,
-        least_nullifiers: Assurance::Relayed,
+        minimum: Minimum::default(),
         observer: None,
     };
     let message = request(10, 59, &[]).encode_to_vec();

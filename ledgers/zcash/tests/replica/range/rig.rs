@@ -73,8 +73,7 @@ pub async fn rig(on: &Engine, name: &str, blocks: Vec<NewBlock>, least: Assuranc
             ..=1000 => Assurance::Proven,
             _ => Assurance::agreed(2, 3),
         }),
-        least_blocks: least,
-        least_nullifiers: Assurance::Relayed,
+        minimum: [("GetBlockRange".to_owned(), least)].into(),
         observer: Some(Arc::new(move |end| {
             seen.lock().expect("no observer panics").push(end.clone());
         })),
