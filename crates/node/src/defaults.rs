@@ -35,6 +35,14 @@ pub const CHECK_BLOCKS: usize = 128;
 /// to make its cost vanish.
 pub const CHECK_BYTES: usize = 1 << 20;
 
+/// How many other upstreams are asked for a position that cannot be read as
+/// the followed one gives it. One honest one is enough; when a release is too
+/// old for the chain, every position costs this many questions more.
+pub const SECOND_READINGS: usize = 2;
+
+/// How long each of them may take. The sync waits for it.
+pub const SECOND_READING: Duration = Duration::from_secs(5);
+
 /// Positions in one commit while syncing: at 3,000 a second that is a few
 /// durable writes a second, where one each would be bound by the disk.
 pub const COMMIT_BLOCKS: usize = 1_000;

@@ -7,6 +7,7 @@
 //! | `session` | one upstream, one chain, until something ends it |
 //! | `end` | what ended it |
 //! | `pipeline` | fetching ahead and checking, in order, within a window |
+//! | `check` | checking threads, and positions that cannot be read here |
 //! | `writer` | batches on their way into the replica |
 //! | `heads` | where the upstream's head is |
 //! | `patience` | how long an answer is waited for |
@@ -22,6 +23,7 @@
 //! ours, on our own chain, is an upstream that is behind and never a reason
 //! to forget anything.
 
+mod check;
 mod end;
 mod heads;
 mod patience;

@@ -4,7 +4,7 @@ use heliostat_core::Change;
 use heliostat_node::Notice;
 
 use super::*;
-use crate::toy::{chain, grow};
+use crate::toy::{chain, forked, grow};
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_replica_catches_up_and_then_follows_block_by_block() {
@@ -137,6 +137,35 @@ async fn what_cannot_be_read_is_described_by_the_upstream() {
         .until("caught up", |now| now.height() == Some(99))
         .await;
     assert_eq!(node.script().described, 4);
+}
+
+/// One that makes positions unreadable could hide what is in them.
+#[tokio::test(start_paused = true)]
+async fn what_another_upstream_gives_readable_is_taken_from_there() {
+    let mut blocks = chain(100);
+    for height in [3, 50, 51, 99] {
+        blocks[height].opaque = true;
+    }
+    let (murky, clear) = (Node::new(blocks.clone()), Node::new(chain(100)));
+    let running = follow(&[&murky, &clear], &MapReplica::new());
+    running.at(&clear).await;
+    assert_eq!(murky.script().described, 0);
+    assert_eq!(clear.script().fetched, 4);
+    running.stop().await.unwrap();
+
+    // On another branch it has nothing to say, and neither when it is away.
+    for other in [
+        Node::new(forked(&chain(100), 98, 90, 1)),
+        Node::new(chain(100)),
+    ] {
+        murky.script().described = 0;
+        other.script().down = other.blocks().len() == 100;
+        let running = follow(&[&murky, &other], &MapReplica::new());
+        let head = blocks.last().map(|block| block.link);
+        running.until("caught up", |now| now.local == head).await;
+        assert_eq!(murky.script().described, 4);
+        running.stop().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
