@@ -7,6 +7,7 @@
 
 mod oauth;
 mod server;
+mod unanswered;
 
 use std::{fs, path::Path, time::Duration};
 
