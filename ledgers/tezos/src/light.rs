@@ -30,7 +30,7 @@ mod vote;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -41,7 +41,6 @@ use heliostat_node::{Findings, Minimum, Outbox, Role, Upstreams, outbox::Policy,
 use heliostat_store::{Store, StoreError};
 use heliostat_tezos_context::Key;
 use heliostat_tezos_verifier::{ChainId, ProtocolHash};
-use tokio::sync::OnceCell;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 pub use read::Found;
@@ -85,6 +84,15 @@ pub struct Light {
     pub(crate) core: Arc<Core>,
 }
 
+/// Who gave the chain's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// So many endpoints, when all were asked.
+    By(usize),
+    /// A quorum of bakers, whose signatures are good for no other chain.
+    Quorum,
+}
+
 /// What all parts share.
 pub(crate) struct Core {
     /// Minimum grades and the head's policy, which can change, are below.
@@ -96,8 +104,10 @@ pub(crate) struct Core {
     pub headers: Headers,
     /// How many endpoints must agree.
     pub needed: usize,
-    /// The chain's id as enough endpoints gave it, and how many did.
-    pub chain_id: OnceCell<(ChainId, usize)>,
+    /// The chain's id, and who gave it.
+    chain_id: Mutex<Option<(ChainId, Named)>>,
+    /// The chain's id is asked for once for everybody who waits for it.
+    pub asking_chain: tokio::sync::Mutex<()>,
     /// The protocol of the states whose header has this `proto`.
     pub protocols: Mutex<HashMap<u8, (ProtocolHash, usize)>>,
     /// Accounts too large to be read as a whole.
@@ -144,7 +154,8 @@ impl Light {
                 blocks: Blocks::new(n, needed),
                 headers: Headers::new(n, needed),
                 needed,
-                chain_id: OnceCell::new(),
+                chain_id: Mutex::default(),
+                asking_chain: tokio::sync::Mutex::default(),
                 protocols: Mutex::default(),
                 large: Mutex::default(),
                 tasks: Mutex::default(),
@@ -325,17 +336,31 @@ impl Core {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+        // Asked for again, of those who are left.
+        self.named().take_if(|(_, by)| *by != Named::Quorum);
         let core = Arc::clone(self);
         self.keep_task(AbortOnDropHandle::new(tokio::spawn(async move {
             core.persist().await;
         })));
     }
 
-    /// Takes a chain id that a quorum's signatures were good for.
-    pub fn prove_chain(&self, id: ChainId) {
-        // Set only while nobody asked the endpoints; a wrong one cannot have
-        // been agreed on where signatures hold.
-        let _ = self.chain_id.set((id, usize::MAX));
+    fn named(&self) -> MutexGuard<'_, Option<(ChainId, Named)>> {
+        self.chain_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The chain's id and who gave it, once somebody has.
+    pub fn known_chain(&self) -> Option<(ChainId, Named)> {
+        *self.named()
+    }
+
+    /// Takes a chain id; a quorum's stands above what endpoints say. What is
+    /// known then.
+    pub fn learn_chain(&self, id: ChainId, by: Named) -> (ChainId, Named) {
+        let mut named = self.named();
+        match *named {
+            Some(known @ (_, Named::Quorum)) => known,
+            _ => *named.insert((id, by)),
+        }
     }
 
     /// Makes findings durable.

@@ -1,6 +1,6 @@
 //! What ties a block's state and operations to headers.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
 
 use heliostat_tezos_context::{ContextHash, Tree, tree::Place};
 use heliostat_tezos_verifier::{
@@ -44,17 +44,30 @@ pub fn must_link(protocol: Option<ProtocolHash>) -> bool {
     known.is_some_and(|known| !known.carries_own_context())
 }
 
+/// The hashes in an answer to `/operation_hashes` or `/operations`, by pass;
+/// `None` when it is of another shape, or holds more than a block.
+pub fn listed(answer: &[u8]) -> Option<Vec<Vec<OperationHash>>> {
+    type Pass = Capped<Listed, { defaults::PASS_OPERATIONS }>;
+    let passes: Capped<Pass, { defaults::PASSES }> = serde_json::from_slice(answer).ok()?;
+    let hashes = |pass: Pass| pass.0.into_iter().map(|listed| listed.0).collect();
+    Some(passes.0.into_iter().map(hashes).collect())
+}
+
+/// Whether lists that have a header's root are those of its block. The root
+/// alone does not say it: the tree over a list is filled up with its last
+/// entry, so that a list in which that one is repeated, or missing, has the
+/// same root. A block has as many passes as its header says, and no operation
+/// twice.
+pub fn is_whole(passes: &[Vec<OperationHash>], header: &Header) -> bool {
+    let mut seen = HashSet::new();
+    passes.len() == usize::from(header.validation_passes)
+        && passes.iter().flatten().all(|one| seen.insert(*one))
+}
+
 /// The operations' root that an answer to `/operation_hashes` or `/operations`
 /// comes to; `None` when it is of another shape, or holds more than a block.
 pub fn operations_root(answer: &[u8]) -> Option<OperationListListHash> {
-    type Pass = Capped<Listed, { defaults::PASS_OPERATIONS }>;
-    let passes: Capped<Pass, { defaults::PASSES }> = serde_json::from_slice(answer).ok()?;
-    let hashes: Vec<Vec<_>> = passes
-        .0
-        .into_iter()
-        .map(|pass| pass.0.into_iter().map(|listed| listed.0).collect())
-        .collect();
-    Some(operations::operations_hash(&hashes))
+    listed(answer).map(|passes| operations::operations_hash(&passes))
 }
 
 /// Whether an answer with all operations of a block contradicts its header.

@@ -13,6 +13,9 @@ use crate::{
     light::{Core, resolve::At},
 };
 
+/// Steps of `/chains/CHAIN/blocks/BLOCK`.
+const BLOCK_STEPS: usize = 4;
+
 /// Answers a request below `/chains/CHAIN/blocks/BLOCK`.
 pub(super) async fn serve(
     core: &Arc<Core>,
@@ -26,8 +29,25 @@ pub(super) async fn serve(
         ))
     })?;
     let at = core.resolve(&id).await?;
+    match serve_at(core, asked, &id, &at, tail).await {
+        // The root was refuted while it was read: the one that refuted it is
+        // known now.
+        Err(ReadError::NoAgreement(_)) if !at.is_current() => {
+            serve_at(core, asked, &id, &at.renewed(), tail).await
+        }
+        done => done,
+    }
+}
+
+async fn serve_at(
+    core: &Arc<Core>,
+    asked: &Asked,
+    id: &BlockId,
+    at: &At,
+    tail: &[&str],
+) -> Result<Reply, ReadError> {
     if asked.verb != Method::GET {
-        return relay_at(core, asked, &at, None).await;
+        return relay_at(core, asked, at, None).await;
     }
     let is_first =
         matches!(id, BlockId::Level(0) | BlockId::Genesis(0)) || core.is_genesis(&at.hash);
@@ -37,35 +57,35 @@ pub(super) async fn serve(
     );
     if is_first && !is_state {
         let why = "the genesis block's header does not have its hash, which is chosen";
-        return relay_at(core, asked, &at, Some(why.to_owned())).await;
+        return relay_at(core, asked, at, Some(why.to_owned())).await;
     }
     let local = match tail {
         ["hash"] => Some(Reply::json(
             format!("\"{}\"", at.hash),
-            core.support_of(&at).await,
+            core.support_of(at).await,
         )),
-        ["header", form @ ..] => headers::serve(core, &at, form).await?,
-        ["protocols"] => Some(protocols(core, &at).await?),
-        ["resulting_context_hash"] => headers::resulting_context(core, &at).await?,
-        ["operation_hashes", place @ ..] => operations::hashes(core, &at, place).await?,
-        ["operations", place @ ..] => operations::whole(core, asked, &at, place).await?,
+        ["header", form @ ..] => headers::serve(core, at, form).await?,
+        ["protocols"] => Some(protocols(core, at).await?),
+        ["resulting_context_hash"] => headers::resulting_context(core, at).await?,
+        ["operation_hashes", place @ ..] => operations::hashes(core, at, place).await?,
+        ["operations", place @ ..] => operations::whole(core, asked, at, place).await?,
         ["context", "merkle_tree_v2", key @ ..] => {
-            Some(proofs::merkle_tree_v2(core, asked, &at, key).await?)
+            Some(proofs::merkle_tree_v2(core, asked, at, key).await?)
         }
         ["context", "merkle_tree", key @ ..] => {
-            Some(proofs::merkle_tree(core, asked, &at, key).await?)
+            Some(proofs::merkle_tree(core, asked, at, key).await?)
         }
-        ["context", "raw", "bytes", key @ ..] => proofs::raw_bytes(core, asked, &at, key).await?,
+        ["context", "raw", "bytes", key @ ..] => proofs::raw_bytes(core, asked, at, key).await?,
         _ => {
-            return match rows::serve(core, asked, &at, tail).await? {
+            return match rows::serve(core, asked, at, tail).await? {
                 rows::Row::Reply(reply) => Ok(reply),
-                rows::Row::Relay(reason) => relay_at(core, asked, &at, reason).await,
+                rows::Row::Relay(reason) => relay_at(core, asked, at, reason).await,
             };
         }
     };
     match local {
         Some(reply) => Ok(reply),
-        None => relay_at(core, asked, &at, None).await,
+        None => relay_at(core, asked, at, None).await,
     }
 }
 
@@ -76,13 +96,7 @@ async fn relay_at(
     at: &At,
     reason: Option<String>,
 ) -> Result<Reply, ReadError> {
-    // The tail as sent: `/chains/C/blocks/B` has four segments.
-    let bare = asked.path.split('?').next().unwrap_or_default();
-    let tail = bare
-        .trim_start_matches('/')
-        .splitn(5, '/')
-        .nth(4)
-        .map_or(String::new(), |tail| format!("/{tail}"));
+    let tail = asked.raw_below(BLOCK_STEPS);
     let path = format!(
         "/chains/{}/blocks/{}{tail}{}",
         core.settings.chain,

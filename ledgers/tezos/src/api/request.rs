@@ -29,6 +29,13 @@ impl Asked {
         body: Bytes,
     ) -> Result<Self, ReadError> {
         let (bare, query) = path.split_once('?').unwrap_or((path, ""));
+        // A URL's parser takes it for a slash: what is passed on would have
+        // other steps than what was looked at here.
+        if bare.contains('\\') {
+            return Err(ReadError::BadRequest(
+                "the path has a backslash, which no call has".to_owned(),
+            ));
+        }
         let segments = bare
             .split('/')
             .filter(|segment| !segment.is_empty())
@@ -62,6 +69,16 @@ impl Asked {
     /// The path's segments.
     pub fn segments(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
+    }
+
+    /// The path as sent behind its first segments, without the query.
+    pub fn raw_below(&self, segments: usize) -> &str {
+        let mut rest = self.path.split('?').next().unwrap_or_default();
+        for _ in 0..segments {
+            rest = rest.trim_start_matches('/');
+            rest = &rest[rest.find('/').unwrap_or(rest.len())..];
+        }
+        rest
     }
 
     /// The query as sent, with its question mark; empty without one.
@@ -144,8 +161,20 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_below_a_block_is_found_however_often_slashes_are_written() {
+        for (path, below) in [
+            ("/chains/main/blocks/head/a%2Fb/c?x=/y", "/a%2Fb/c"),
+            ("//chains//main/blocks///head/a/b", "/a/b"),
+            ("/chains/main/blocks/head", ""),
+            ("/chains/main/blocks/head/?x", "/"),
+        ] {
+            assert_eq!(asked(path, None).raw_below(4), below, "{path}");
+        }
+    }
+
+    #[test]
     fn paths_cannot_climb() {
-        for path in ["/a/../b", "/..", "/a/%2e%2E/b", "/./a", "/%ff"] {
+        for path in ["/a/../b", "/..", "/a/%2e%2E/b", "/./a", "/%ff", "/a\\..\\b"] {
             let asked = Asked::new(Method::GET, path, HeaderMap::new(), Bytes::new());
             assert!(matches!(asked, Err(ReadError::BadRequest(_))), "{path}");
         }

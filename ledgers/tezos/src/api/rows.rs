@@ -49,9 +49,15 @@ pub(super) async fn serve(
     let mut known = HashMap::new();
     for _ in 0..2 {
         let Some(plan) = rpc::plan(protocol, level, tail, &query) else {
-            return Ok(Row::Relay(None));
+            let without = rpc::plan(protocol, level, tail, &[]);
+            let why = without.map(|_| "the query is not read by this release".to_owned());
+            return Ok(Row::Relay(why));
         };
         let done = run(core, at, &plan, &mut known).await?;
+        if matches!(done, Outcome::Done(_)) && at.state.board.pinned().is_none() {
+            // No value was needed: the answer is about this state all the same.
+            core.show_root(&at.state).await?;
+        }
         // What was read shows which protocol the state belongs to.
         let (actual, grade) = core.next_protocol(at).await?;
         match Protocol::of(&actual.to_string()) {

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::{
     defaults,
     endpoint::Answer,
-    light::{Checkpoint, Core, first::Miss},
+    light::{Checkpoint, Core, Named, first::Miss},
     links::Capped,
 };
 
@@ -175,7 +175,7 @@ impl Follower {
         });
         let chain = found.await.map_err(|misses| misses.words)?;
         self.chain = Some(chain);
-        core.prove_chain(chain);
+        core.learn_chain(chain, Named::Quorum);
         header_before(core, &header).await?;
         core.headers.set_final(header.predecessor);
         Ok(())

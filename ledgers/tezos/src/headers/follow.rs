@@ -133,7 +133,7 @@ impl Core {
                     tracing::debug!(why, "head not taken");
                 }
             }
-            Err(why) => tracing::debug!(why, "no head"),
+            Err(miss) => tracing::debug!(why = miss.words, "no head"),
         }
     }
 

@@ -10,13 +10,12 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use heliostat_core::Assurance;
 use heliostat_node::Served;
-use heliostat_tezos_context::Key;
-use heliostat_tezos_verifier::{BlockHash, ChainId, Header, ProtocolHash};
+use heliostat_tezos_verifier::{BlockHash, ChainId, Header, ProtocolHash, operations};
 
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Core,
+    Core, Named,
     first::Miss,
     resolve::{At, tally},
 };
@@ -66,6 +65,8 @@ impl Core {
         let mut paused = paused.into_iter();
         let mut answers = Vec::new();
         let mut trouble = Vec::new();
+        // How many said that there is no such thing.
+        let mut absent = 0;
         let mut until = None;
         loop {
             let next = async {
@@ -85,7 +86,10 @@ impl Core {
             };
             let upstream = &self.upstreams.all()[at];
             match answer {
-                Ok(Answer::Lack(lack)) => trouble.push(format!("{}: {lack}", upstream.name())),
+                Ok(Answer::Lack(lack)) => {
+                    absent += usize::from(lack == Lack::NotFound);
+                    trouble.push(format!("{}: {lack}", upstream.name()));
+                }
                 Ok(answer) => {
                     self.upstreams.report_ok(upstream, Served::Data);
                     answers.push((at, answer));
@@ -107,12 +111,10 @@ impl Core {
         tally.sort_by_key(|(_, votes)| std::cmp::Reverse(*votes));
         match tally.into_iter().next() {
             Some((bytes, votes)) if votes >= self.needed => Ok((bytes, votes)),
-            None if trouble.iter().all(|why| why.contains("404")) && !trouble.is_empty() => {
-                Err(ReadError::NoBlock(format!(
-                    "{what}: no endpoint has it: {}",
-                    trouble.join("; ")
-                )))
-            }
+            // One that cannot be asked may have it.
+            None if absent == trouble.len() && absent >= self.needed => Err(ReadError::NoBlock(
+                format!("{what}: no endpoint has it: {}", trouble.join("; ")),
+            )),
             best => {
                 let votes = best.map_or(0, |(_, votes)| votes);
                 let share = self.settings.min_agreement;
@@ -155,10 +157,7 @@ impl Core {
                 self.upstreams.report_ok(upstream, Served::Data);
                 Ok(bytes)
             }
-            Ok(Answer::Lack(lack)) => Err(Miss {
-                is_absent: lack == Lack::NotFound,
-                words: lack.to_string(),
-            }),
+            Ok(Answer::Lack(lack)) => Err(Miss::lacks(&lack)),
             Err(fault) => {
                 self.upstreams.report(upstream, &fault);
                 Err(fault.to_string().into())
@@ -172,13 +171,13 @@ impl Core {
         self: &Arc<Self>,
         at: usize,
         hash: &BlockHash,
-    ) -> Result<Arc<Header>, String> {
+    ) -> Result<Arc<Header>, Miss> {
         let path = format!("/chains/{}/blocks/{hash}/header/raw", self.settings.chain);
         let header = self.read_header(at, &path).await?;
         self.learn_header(at, *hash, header)?;
         self.headers
             .header(hash)
-            .ok_or_else(|| "the header was dropped".to_owned())
+            .ok_or_else(|| "the header was dropped".to_owned().into())
     }
 
     /// A header in hex, as an endpoint gives it.
@@ -186,7 +185,7 @@ impl Core {
         self: &Arc<Self>,
         at: usize,
         path: &str,
-    ) -> Result<Header, String> {
+    ) -> Result<Header, Miss> {
         let upstream = &self.upstreams.all()[at];
         let answer = upstream
             .source()
@@ -196,12 +195,12 @@ impl Core {
             Ok(Answer::Value(bytes)) => {
                 let text: String = serde_json::from_slice(&bytes)
                     .map_err(|_| "a header that is no hex text".to_owned())?;
-                Header::from_raw_hex(&text).map_err(|error| error.to_string())
+                Header::from_raw_hex(&text).map_err(|error| error.to_string().into())
             }
-            Ok(Answer::Lack(lack)) => Err(lack.to_string()),
+            Ok(Answer::Lack(lack)) => Err(Miss::lacks(&lack)),
             Err(fault) => {
                 self.upstreams.report(upstream, &fault);
-                Err(fault.to_string())
+                Err(fault.to_string().into())
             }
         }
     }
@@ -235,14 +234,21 @@ impl Core {
         let bytes = self
             .value_from(at, path, defaults::OPERATIONS_BYTES)
             .await?;
-        match links::operations_root(&bytes) {
-            Some(root) if root == header.operations_hash => Ok(bytes),
-            Some(root) => {
-                let lie = evidence::operations_root(path, &bytes, header, root.0);
-                self.convict(at, lie);
-                Err("not the operations of the header".to_owned().into())
-            }
-            None => Err("no list of operations".to_owned().into()),
+        let Some(listed) = links::listed(&bytes) else {
+            return Err("no list of operations".to_owned().into());
+        };
+        let root = operations::operations_hash(&listed);
+        if root != header.operations_hash {
+            let lie = evidence::operations_root(path, &bytes, header, root.0);
+            self.convict(at, lie);
+            return Err("not the operations of the header".to_owned().into());
+        }
+        // Other lists have that root too, in which the last one is repeated.
+        match links::is_whole(&listed, header) {
+            true => Ok(bytes),
+            false => Err("operations are listed twice, or lists are missing"
+                .to_owned()
+                .into()),
         }
     }
 
@@ -251,26 +257,31 @@ impl Core {
         if let Some(id) = self.settings.chain_id {
             return Ok((id, Assurance::Proven));
         }
+        let _alone = self.asking_chain.lock().await;
+        if let Some((id, by)) = self.known_chain() {
+            return Ok((id, self.grade_of_name(by)));
+        }
         let path = format!("/chains/{}/chain_id", self.settings.chain);
-        let asked = self.chain_id.get_or_try_init(|| async {
-            let (json, votes) = self.agree(&path, "the chain's id").await?;
-            let id = serde_json::from_slice(&json).map_err(|error| {
-                ReadError::Unavailable(format!("the chain's id cannot be read: {error}"))
-            })?;
-            Ok::<_, ReadError>((id, votes))
-        });
-        let (id, votes) = *asked.await?;
-        let grade = match votes {
-            usize::MAX => Assurance::Proven,
-            votes => self.grade_of_votes(votes),
-        };
-        Ok((id, grade))
+        let (json, votes) = self.agree(&path, "the chain's id").await?;
+        let id = serde_json::from_slice(&json).map_err(|error| {
+            ReadError::Unavailable(format!("the chain's id cannot be read: {error}"))
+        })?;
+        // A quorum may have told it meanwhile, which is more.
+        let (id, by) = self.learn_chain(id, Named::By(votes));
+        Ok((id, self.grade_of_name(by)))
+    }
+
+    fn grade_of_name(&self, by: Named) -> Assurance {
+        match by {
+            Named::Quorum => Assurance::Proven,
+            Named::By(votes) => self.grade_of_votes(votes),
+        }
     }
 
     /// Whether a block is known to be the chain's first one, whose hash is
     /// chosen and not computed: the chain's id is made from it.
     pub(crate) fn is_genesis(&self, hash: &BlockHash) -> bool {
-        let asked = self.chain_id.get().map(|(id, _)| *id);
+        let asked = self.known_chain().map(|(id, _)| id);
         let id = self.settings.chain_id.or(asked);
         id.is_some_and(|id| id == ChainId::of_genesis(hash))
     }
@@ -285,10 +296,9 @@ impl Core {
             return Ok(found);
         }
         if self.finality_is_on() {
-            // What endpoints agree on counts little here; any proof shows the
-            // root directory. Where there is none the endpoints are asked.
-            let any = Key::new([b"version"]).expect("one step is a key because it is not empty");
-            if self.read(&at.state, &[any]).await.is_ok()
+            // What endpoints agree on counts little here. Where there is no
+            // proof the endpoints are asked.
+            if self.show_root(&at.state).await.is_ok()
                 && let Some(found) = self.shown_protocol(at, None)?
             {
                 return Ok(found);

@@ -51,6 +51,18 @@ struct Known {
     /// Bytes of the proofs in them, those taken over from other blocks counted.
     bytes: usize,
     link: Link,
+    /// How often what was verified was given up, because its root was refuted
+    /// or lost its votes.
+    given_up: u64,
+}
+
+impl Known {
+    fn give_up(&mut self) {
+        *self = Self {
+            given_up: self.given_up + 1,
+            ..Self::default()
+        };
+    }
 }
 
 impl BlockState {
@@ -111,14 +123,37 @@ impl BlockState {
         self.known().link = link;
     }
 
-    /// Forgets everything that was verified against a root that is refuted.
-    pub fn clear(&self) {
-        *self.known() = Known::default();
+    /// How often what was verified was given up. Values that were read while
+    /// this was another number belong to another root than the pinned one.
+    pub fn times_given_up(&self) -> u64 {
+        self.known().given_up
     }
 
-    /// Adds what a proof against the pinned root shows. What an older block's
-    /// tree knows of parts that did not change is taken over.
-    pub fn add(&self, root: Root, tree: &Tree, bytes: usize, older: Option<&Self>) {
+    /// Pins the root that a header or the operator commits to, whatever the
+    /// votes say. What was verified against another one is given up.
+    pub fn pin(&self, root: Root, link: Link) {
+        let mut known = self.known();
+        let pinned = self.board.pinned();
+        if pinned.is_some_and(|pinned| !self.board.are_same(&pinned, &root)) {
+            known.give_up();
+        }
+        self.board.pin(root);
+        known.link = link;
+    }
+
+    /// Notes that a header refutes a root. Where that one is pinned it is
+    /// forgotten, with everything that was verified against it.
+    pub fn refute(&self, root: Root) {
+        let mut known = self.known();
+        if self.board.refute(root) {
+            known.give_up();
+        }
+    }
+
+    /// Adds what a proof with this root shows; `false` where the block is not
+    /// pinned to that root any more. What an older block's tree knows of parts
+    /// that did not change is taken over.
+    pub fn add(&self, root: Root, tree: &Tree, bytes: usize, older: Option<&Self>) -> bool {
         let older = older.map(|older| {
             let known = older.known();
             let tree = match root {
@@ -128,6 +163,13 @@ impl BlockState {
             (tree, known.bytes)
         });
         let mut known = self.known();
+        let is_pinned = match (self.board.pinned(), root) {
+            (Some(full @ Root::Full(_)), Root::Data(_)) => self.board.are_same(&full, &root),
+            (pinned, root) => pinned == Some(root),
+        };
+        if !is_pinned {
+            return false;
+        }
         let is_full = known.bytes + bytes > defaults::BLOCK_TREE_BYTES;
         known.bytes = if is_full { bytes } else { known.bytes + bytes };
         let slot = match root {
@@ -149,16 +191,18 @@ impl BlockState {
             Root::Full(_) => known.full = Some(merged),
             Root::Data(_) => known.data = Some(merged),
         }
+        true
     }
 
     /// Takes back what an endpoint said about this block. What was verified is
     /// forgotten where its root has too few votes without it.
     pub fn dismiss(&self, endpoint: usize) {
-        let was_pinned = self.board.pinned().is_some();
-        if matches!(self.link(), Link::Unknown | Link::Silent(_)) {
+        let mut known = self.known();
+        if matches!(known.link, Link::Unknown | Link::Silent(_)) {
+            let was_pinned = self.board.pinned().is_some();
             self.board.dismiss(endpoint);
             if was_pinned && self.board.pinned().is_none() {
-                self.clear();
+                known.give_up();
             }
         }
     }
@@ -223,5 +267,66 @@ impl Blocks {
     /// All blocks that are kept.
     pub fn all(&self) -> Vec<Arc<BlockState>> {
         self.kept().iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heliostat_tezos_verifier::ContextHash;
+
+    use super::*;
+    use crate::light::pin::Vote;
+
+    fn state() -> BlockState {
+        BlockState::new(BlockHash([7; 32]), 2, 1)
+    }
+
+    fn tree(value: &'static [u8]) -> (Root, Tree) {
+        let tree = Tree::from_pairs([(vec![DATA, b"key"], value.into())]);
+        let tree = tree.expect("one value makes a tree");
+        (Root::Full(tree.hash()), tree)
+    }
+
+    #[test]
+    fn what_belongs_to_a_root_that_was_refuted_is_neither_kept_nor_added_later() {
+        let state = state();
+        let ((one, forged), (two, truth)) = (tree(b"forged"), tree(b"truth"));
+        let key: Key = "key".parse().expect("a key");
+        state.board.cast(0, Vote::Root(one), None);
+        assert!(state.add(one, &forged, 10, None));
+        let before = state.times_given_up();
+        state.pin(two, Link::Header(BlockHash([8; 32])));
+        assert_eq!(state.times_given_up(), before + 1);
+        // A proof that was judged before, and comes to be added only now.
+        assert!(!state.add(one, &forged, 10, None));
+        assert!(matches!(state.find(&key), Lookup::Blinded));
+        assert!(state.add(two, &truth, 10, None));
+        assert!(matches!(state.find(&key), Lookup::Contents(bytes) if bytes == "truth"));
+        // The same root again changes nothing.
+        state.pin(two, Link::Header(BlockHash([9; 32])));
+        assert_eq!(state.times_given_up(), before + 1);
+        state.refute(one);
+        assert_eq!(state.times_given_up(), before + 1);
+        state.refute(two);
+        assert_eq!(state.times_given_up(), before + 2);
+        assert!(state.is_empty() && state.link() == Link::Unknown);
+    }
+
+    #[test]
+    fn the_directory_that_the_old_call_shows_stays_when_its_root_is_pinned() {
+        let state = state();
+        let (root, whole) = tree(b"value");
+        let Place::Found(data) = whole.get(&[DATA]) else {
+            panic!("the tree has the directory");
+        };
+        let below = Root::Data(data.hash());
+        state.board.cast(0, Vote::Root(below), None);
+        assert!(state.add(below, &data, 10, None));
+        state.board.cast(1, Vote::Root(root), Some(data.hash()));
+        state.pin(root, Link::Header(BlockHash([8; 32])));
+        assert_eq!(state.times_given_up(), 0);
+        assert!(state.add(below, &data, 10, None));
+        let other = Root::Data(ContextHash([3; 32]));
+        assert!(!state.add(other, &data, 10, None));
     }
 }

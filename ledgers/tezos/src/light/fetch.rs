@@ -177,9 +177,9 @@ impl Core {
 
     /// Whom to ask for a proof, best first: those that have the new call and
     /// the block, in the order of the list; much slower ones, ones that may
-    /// only have the old call, ones that owe an answer, and ones in a pause
-    /// later. One that stands
-    /// behind another root is not asked.
+    /// only have the old call, ones that owe an answer, ones in a pause, and
+    /// ones whose root a header contradicts later. One that stands behind
+    /// another root than the pinned one is not asked.
     fn candidates(&self, state: &BlockState) -> Vec<usize> {
         let against: Vec<usize> = match state.board.pinned() {
             Some(root) => state
@@ -202,6 +202,7 @@ impl Core {
                 _ => false,
             };
             (
+                state.board.is_refuted(*at),
                 !endpoint.may_prove(),
                 !one.is_usable(),
                 endpoint.is_overdue(),
@@ -271,12 +272,10 @@ impl Core {
             return Outcome::Refused("it stands behind another root for this block".to_owned());
         }
         let older = self.blocks.older(&state.hash);
-        state.add(
-            proved.root,
-            &proved.tree,
-            proved.raw.len(),
-            older.as_deref(),
-        );
-        Outcome::Accepted
+        let (tree, bytes) = (&proved.tree, proved.raw.len());
+        match state.add(proved.root, tree, bytes, older.as_deref()) {
+            true => Outcome::Accepted,
+            false => Outcome::Refused("its root was refuted meanwhile".to_owned()),
+        }
     }
 }

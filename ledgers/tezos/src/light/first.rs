@@ -10,6 +10,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Core;
+use crate::endpoint::Lack;
 
 /// Why one endpoint has no answer.
 pub(crate) struct Miss {
@@ -17,6 +18,16 @@ pub(crate) struct Miss {
     pub words: String,
     /// It said that there is no such thing.
     pub is_absent: bool,
+}
+
+impl Miss {
+    /// What an endpoint lacks.
+    pub fn lacks(lack: &Lack) -> Self {
+        Self {
+            words: lack.to_string(),
+            is_absent: *lack == Lack::NotFound,
+        }
+    }
 }
 
 impl From<String> for Miss {

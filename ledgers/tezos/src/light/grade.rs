@@ -13,9 +13,18 @@ use super::{
 use crate::{error::ReadError, links};
 
 impl Core {
-    /// The grade of what was read from a block's state.
+    /// The grade of what was read from a block's state since it was resolved.
+    ///
+    /// # Errors
+    /// The root that it was read against was refuted meanwhile: the values are
+    /// not those of the root that the block is pinned to now.
     pub(crate) fn grade_of_read(self: &Arc<Self>, at: &At) -> Result<Assurance, ReadError> {
-        Ok(self.grade_of_root(&at.state)?.min(self.grade_of_place(at)))
+        let grade = self.grade_of_root(&at.state)?;
+        // Last, because another request may refute the root at any time.
+        match at.is_current() {
+            true => Ok(grade.min(self.grade_of_place(at))),
+            false => Err(not_agreed(&at.state)),
+        }
     }
 
     /// The grade of a pinned root: proven when a final header commits to it,
@@ -23,10 +32,7 @@ impl Core {
     /// commits to it.
     fn grade_of_root(self: &Arc<Self>, state: &Arc<BlockState>) -> Result<Assurance, ReadError> {
         let Some(root) = state.board.pinned() else {
-            return Err(ReadError::NoAgreement(format!(
-                "the root of block {} is not agreed on any more; ask again",
-                state.text
-            )));
+            return Err(not_agreed(state));
         };
         self.look_for_link(state, &root)?;
         let votes = self.grade_of_votes(state.board.support(&root));
@@ -69,11 +75,18 @@ impl Core {
             let theirs = hash.to_string();
             self.disagree(state, at, next.hash.to_string(), theirs);
         }
-        state.board.unpin();
-        state.clear();
+        state.refute(*root);
         Err(ReadError::NoAgreement(format!(
             "Light mode (chain: {}, block: {}): the root {hash} that enough endpoints gave is not the one that block {} commits to",
             self.settings.chain, state.text, next.hash
         )))
     }
+}
+
+/// What was read is not vouched for any more.
+fn not_agreed(state: &BlockState) -> ReadError {
+    ReadError::NoAgreement(format!(
+        "the root of block {} is not agreed on any more; ask again",
+        state.text
+    ))
 }

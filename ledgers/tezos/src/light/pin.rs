@@ -65,6 +65,8 @@ struct State {
     /// The directory `data` below a root, where a proof showed it.
     data_below: HashMap<ContextHash, ContextHash>,
     pinned: Option<Root>,
+    /// What a header contradicts: no number of votes pins it.
+    refuted: Vec<Root>,
 }
 
 impl Board {
@@ -76,6 +78,7 @@ impl Board {
                 votes: vec![None; n],
                 data_below: HashMap::new(),
                 pinned: None,
+                refuted: Vec::new(),
             }),
             changed: watch::Sender::new(0),
         }
@@ -141,13 +144,35 @@ impl Board {
 
     /// Pins a root that a header commits to, whatever the votes say.
     pub fn pin(&self, root: Root) {
-        self.state().pinned = Some(root);
+        let mut state = self.state();
+        state.pinned = Some(root);
+        state.refuted.retain(|refuted| *refuted != root);
+        drop(state);
         self.changed.send_modify(|count| *count += 1);
     }
 
-    /// Forgets the pinned root: a header contradicts it.
-    pub fn unpin(&self) {
-        self.state().pinned = None;
+    /// Notes that a header contradicts a root, which is then forgotten; whether
+    /// it was pinned.
+    pub fn refute(&self, root: Root) -> bool {
+        let mut state = self.state();
+        let was_pinned = state.pinned == Some(root);
+        if was_pinned {
+            state.pinned = None;
+        }
+        // At most one for each endpoint: others have no votes that could count.
+        if !state.refuted.contains(&root) && state.support(&root) > 0 {
+            state.refuted.push(root);
+        }
+        was_pinned
+    }
+
+    /// Whether an endpoint voted for a root that a header contradicts.
+    pub fn is_refuted(&self, endpoint: usize) -> bool {
+        let state = self.state();
+        match state.votes.get(endpoint) {
+            Some(Some(Vote::Root(root))) => state.refuted.contains(root),
+            _ => false,
+        }
     }
 
     /// What the votes come to now; with `hurry`, awaited ones do not count.
@@ -167,6 +192,11 @@ impl Board {
     pub fn is_reached(&self) -> bool {
         let state = self.state();
         state.pinned.is_some() || state.best().is_some_and(|(_, votes)| votes >= self.needed)
+    }
+
+    /// Whether two roots are of one state, as far as proofs have shown it.
+    pub fn are_same(&self, one: &Root, other: &Root) -> bool {
+        self.state().is_same(one, other)
     }
 
     /// Notified at every vote.
@@ -287,6 +317,9 @@ impl State {
         let mut best: Option<(Root, usize)> = None;
         for vote in self.votes.iter().flatten() {
             let Vote::Root(root) = vote else { continue };
+            if self.refuted.contains(root) {
+                continue;
+            }
             let votes = self.support(root);
             let is_better = match &best {
                 None => true,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use futures::{FutureExt as _, future::join_all};
-use heliostat_tezos_context::{Key, Lookup, Tree};
+use heliostat_tezos_context::{Key, Lookup, Tree, v1};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -87,6 +87,16 @@ impl Core {
         keys.iter().map(|key| self.found(state, key)).collect()
     }
 
+    /// Reads anything of a block's state: every proof shows the root directory,
+    /// and pins the root.
+    pub(crate) async fn show_root(
+        self: &Arc<Self>,
+        state: &Arc<BlockState>,
+    ) -> Result<(), ReadError> {
+        let any = Key::new([b"version"]).expect("one step is a key because it is not empty");
+        self.read(state, &[any]).await.map(drop)
+    }
+
     /// Reads a whole directory or value.
     pub(crate) async fn read_whole(
         self: &Arc<Self>,
@@ -112,8 +122,9 @@ impl Core {
         self.found(state, key)
     }
 
-    /// A `merkle_tree` (v1) answer as text, from the first endpoint whose answer
-    /// has the directory `data` of the pinned root.
+    /// A `merkle_tree` (v1) answer as text, made of what the first endpoint
+    /// shows whose answer has the directory `data` of the pinned root. It is
+    /// made anew, because such an answer may be one for another key.
     pub(crate) async fn read_v1(
         self: &Arc<Self>,
         state: &Arc<BlockState>,
@@ -133,7 +144,13 @@ impl Core {
         for at in self.askable() {
             let name = self.endpoint(at).name();
             match self.endpoint(at).prove_v1(question).await {
-                Ok(proved) if state.is_data(&proved.root) => return Ok(proved.raw),
+                Ok(proved) if state.is_data(&proved.root) => {
+                    let made = v1::produce_below(&proved.tree, key, holey).ok();
+                    match made.and_then(|made| v1::write(&made)) {
+                        Some(text) => return Ok(text.into()),
+                        None => trouble.push(format!("{name}: it does not show the key")),
+                    }
+                }
                 Ok(_) => trouble.push(format!("{name}: not the pinned root")),
                 Err(error) => {
                     trouble.push(format!("{name}: {}", error.words()));

@@ -23,16 +23,37 @@ pub(crate) struct At {
     pub state: Arc<BlockState>,
     /// How the name was resolved.
     naming: Naming,
+    /// How often its state's values were given up before.
+    given_up: u64,
 }
 
 impl At {
     /// A block that is named by its hash.
     pub fn exact(core: &Core, hash: BlockHash) -> Self {
+        Self::named(core, hash, Naming::Exact)
+    }
+
+    fn named(core: &Core, hash: BlockHash, naming: Naming) -> Self {
+        let state = core.blocks.get(&hash);
         Self {
             hash,
-            state: core.blocks.get(&hash),
-            naming: Naming::Exact,
+            given_up: state.times_given_up(),
+            state,
+            naming,
         }
+    }
+
+    /// The same block, to be read anew.
+    pub fn renewed(&self) -> Self {
+        Self {
+            given_up: self.state.times_given_up(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether what was read since is still what its state's root says.
+    pub fn is_current(&self) -> bool {
+        self.state.times_given_up() == self.given_up
     }
 }
 
@@ -51,11 +72,7 @@ enum Naming {
 impl Core {
     /// Resolves a block identifier.
     pub(crate) async fn resolve(self: &Arc<Self>, id: &BlockId) -> Result<At, ReadError> {
-        let at = |hash: BlockHash, naming| At {
-            hash,
-            state: self.blocks.get(&hash),
-            naming,
-        };
+        let at = |hash: BlockHash, naming| At::named(self, hash, naming);
         match *id {
             BlockId::Hash(hash, 0) => Ok(at(BlockHash(hash), Naming::Exact)),
             BlockId::Head(back) => {
@@ -184,14 +201,14 @@ impl Core {
             return Ok(header);
         }
         let hash = *hash;
-        let answer = self.first(move |core, at| async move {
-            core.header_from(at, &hash).await.map_err(Into::into)
-        });
+        let answer = self.first(move |core, at| async move { core.header_from(at, &hash).await });
         answer.await.map_err(|misses| {
-            let words = misses.words;
-            ReadError::NoBlock(format!(
-                "no endpoint gives the header of block {hash}: {words}"
-            ))
+            let told = &misses.words;
+            let words = format!("no endpoint gives the header of block {hash}: {told}");
+            match misses.are_absent {
+                true => ReadError::NoBlock(words),
+                false => ReadError::Unavailable(words),
+            }
         })
     }
 

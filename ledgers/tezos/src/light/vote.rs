@@ -185,17 +185,13 @@ impl Core {
         };
         let (header, next) = self.headers.committed(&state.hash)?;
         if links::commits(&header, &root, &next.header.context) {
-            if state.board.pinned() != Some(proved.root) {
-                // Whatever was read before belongs to a root that is refuted.
-                state.clear();
-            }
-            state.board.pin(proved.root);
-            state.set_link(Link::Header(next.hash));
+            state.pin(proved.root, Link::Header(next.hash));
             return Some(Ok(proved.root));
         }
         if !links::must_link(links::protocol(&proved.tree, None)) {
             return None;
         }
+        state.refute(proved.root);
         let why = format!(
             "its root {root} is not the one that block {} commits to",
             next.hash

@@ -9,7 +9,9 @@ mod faults;
 mod finality;
 mod heads;
 mod reads;
+mod refuted;
 mod served;
+mod shut;
 
 use axum::body::{Body, to_bytes};
 use heliostat_core::Assurance;

@@ -52,6 +52,28 @@ pub struct Ways {
     pub injected: Option<OperationHash>,
     /// It leaves an operation out.
     pub drops_operations: bool,
+    /// Its lists of operation hashes have the true root.
+    pub listing: Listing,
+    /// Its answers to the old proof call are for another key.
+    pub other_key: bool,
+    /// It answers paths with this in them once it is let go on.
+    pub held: Option<(&'static str, watch::Receiver<bool>)>,
+    /// The status of its answers to paths with this in them.
+    pub status: Option<(&'static str, u16)>,
+}
+
+/// How operation hashes are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listing {
+    /// As they are.
+    #[default]
+    True,
+    /// The last one twice.
+    Repeated,
+    /// Without the last pass.
+    Fewer,
+    /// In objects, with more in them.
+    Wrapped,
 }
 
 pub struct Shared {
@@ -161,6 +183,15 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         std::future::pending::<()>().await;
     }
     tokio::time::sleep(ways.delay).await;
+    if let Some((part, go_on)) = &ways.held
+        && path.contains(part)
+    {
+        let mut go_on = go_on.clone();
+        let _ = go_on.wait_for(|go_on| *go_on).await;
+    }
+    if let Some((_, status)) = ways.status.filter(|(part, _)| path.contains(part)) {
+        return reply(status, "text/plain", "");
+    }
     let world = shared.world.borrow().clone();
     let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
     let bare = parts.uri.path();
@@ -264,7 +295,27 @@ fn below(
             if ways.drops_operations {
                 operations[3].clear();
             }
-            json(operations)
+            let last = operations[3].last().copied();
+            match ways.listing {
+                Listing::True => json(operations),
+                Listing::Repeated => {
+                    operations[3].extend(last);
+                    json(operations)
+                }
+                Listing::Fewer => {
+                    operations.pop();
+                    json(operations)
+                }
+                Listing::Wrapped => {
+                    let wrapped = |hash| serde_json::json!({"hash": hash, "amount": "7"});
+                    let passes = operations.into_iter();
+                    json(
+                        passes
+                            .map(|pass| pass.into_iter().map(wrapped).collect())
+                            .collect::<Vec<Vec<_>>>(),
+                    )
+                }
+            }
         }
         ["operations", "0"] => json(&block.attestations),
         [
@@ -272,7 +323,11 @@ fn below(
             call @ ("merkle_tree_v2" | "merkle_tree"),
             key @ ..,
         ] => {
-            let key = Key::new(key).expect("a key");
+            let call = *call;
+            let mut key = Key::new(key).expect("a key");
+            if ways.other_key && call == "merkle_tree" {
+                key = Key::new(["version"]).expect("a key");
+            }
             proof_of(ways, block, call, &key, holey, binary)
         }
         _ => json(serde_json::json!({ "relayed": tail.join("/"), "block": block.hash })),

@@ -63,6 +63,8 @@ pub struct World {
     pub chain: ChainId,
     /// The protocol of all blocks.
     pub protocol: ProtocolHash,
+    /// Transfers in a further block.
+    pub transfers: u8,
     key: SigningKey,
 }
 
@@ -104,6 +106,7 @@ impl World {
             blocks: Vec::new(),
             chain: ChainId([1, 2, 3, 4]),
             protocol,
+            transfers: 1,
             key,
         };
         let tree = world.first_tree(accounts);
@@ -209,8 +212,9 @@ impl World {
             .into_iter()
             .collect::<Vec<_>>();
         let hashes: Vec<OperationHash> = attestations.iter().map(Attestation::hash).collect();
-        let transfer = OperationHash(blake2b(&[&level.to_be_bytes()]));
-        let operations = vec![hashes, vec![], vec![], vec![transfer]];
+        let transfer = |at: u8| OperationHash(blake2b(&[&level.to_be_bytes(), &[at]]));
+        let transfers = (0..self.transfers).map(transfer).collect();
+        let operations = vec![hashes, vec![], vec![], transfers];
         let rest = operations.iter().skip(1).flatten();
         let contents = Contents {
             payload_hash: operations::payload_hash(&predecessor, 0, rest),

@@ -205,3 +205,43 @@ async fn octez_truth_table_holds_over_nodes_with_states_of_their_own() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_chains_id_loses_the_voice_of_an_endpoint_that_is_convicted_later() {
+    let (network, nodes) = network(Made::small(), 3).await;
+    let world = network.world();
+    let daemon = Daemon::serve(Settings {
+        min_agreement: 0.6,
+        ..settings(&nodes)
+    })
+    .await;
+    let got = daemon.get("/chains/main/chain_id").await;
+    assert_eq!(got.grade, agreed(3, 3));
+    nodes[0].lie(Lie::Value);
+    daemon.balance("head", &world.account("alice").id).await;
+    assert_eq!(daemon.light.upstreams().findings().len(), 1);
+    let got = daemon.get("/chains/main/chain_id").await;
+    assert_eq!(got.text(), quoted(world.chain_id()));
+    assert_eq!(got.grade, agreed(2, 3));
+}
+
+#[tokio::test]
+async fn a_chains_id_that_liars_agreed_on_gives_way_to_the_bakers() {
+    let (network, nodes) = network(Made::small(), 3).await;
+    let world = network.world();
+    nodes[0].collude(Lie::ChainId);
+    nodes[1].collude(Lie::ChainId);
+    let mut daemon = Daemon::serve(Settings {
+        min_agreement: 0.6,
+        ..trusting(settings(&nodes), &world, 4)
+    })
+    .await;
+    let got = daemon.get("/chains/main/chain_id").await;
+    assert_ne!(got.text(), quoted(world.chain_id()));
+    assert_eq!(got.grade, Some(Assurance::Relayed));
+    daemon.follow();
+    let is_proven = |got: &Got| got.grade == Some(Assurance::Proven);
+    let got = daemon.until("/chains/main/chain_id", is_proven).await;
+    assert_eq!(got.text(), quoted(world.chain_id()));
+    daemon.only_convicts(&[]);
+}

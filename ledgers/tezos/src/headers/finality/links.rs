@@ -78,7 +78,7 @@ async fn read_down(
                     taken += 1;
                 }
                 Ok(_) => why = format!("{} is on another branch", core.endpoint(at).name()),
-                Err(words) => why = format!("{}: {words}", core.endpoint(at).name()),
+                Err(miss) => why = format!("{}: {}", core.endpoint(at).name(), miss.words),
             }
             if taken == 0 {
                 break;
@@ -122,9 +122,7 @@ pub(super) async fn path_to_root(
     }
     let state = core.blocks.get(&block);
     if state.link() != Link::Checkpoint {
-        state.clear();
-        state.board.pin(Root::Full(root));
-        state.set_link(Link::Checkpoint);
+        state.pin(Root::Full(root), Link::Checkpoint);
     }
     Ok((path, block))
 }

@@ -92,3 +92,21 @@ fn a_liar_takes_its_vote_along() {
     assert_eq!(board.pinned(), None);
     assert_eq!(board.decide(false), Decision::Failed(1));
 }
+
+#[test]
+fn a_refuted_root_is_not_pinned_by_votes_again_but_by_a_header() {
+    let root = |salt| Root::Full(ContextHash([salt; 32]));
+    let board = asked(3, 2);
+    board.cast(0, full(1), None);
+    board.cast(1, full(1), None);
+    assert_eq!(board.pinned(), Some(root(1)));
+    assert!(board.refute(root(1)) && !board.refute(root(1)));
+    assert!(board.is_refuted(0) && !board.is_refuted(2));
+    board.cast(2, full(2), None);
+    assert_eq!(board.decide(false), Decision::Failed(1));
+    assert_eq!(board.pinned(), None);
+    // Another header says it after all.
+    board.pin(root(1));
+    assert_eq!(board.pinned(), Some(root(1)));
+    assert!(!board.is_refuted(0));
+}
