@@ -99,6 +99,11 @@ impl File {
         fault::of(&self.name, error)
     }
 
+    /// The same of the connection that writes.
+    fn write_fault(&self, error: &rusqlite::Error) -> StoreError {
+        fault::of_writing(&self.name, &self.log(), error)
+    }
+
     /// Room for every statement of every table, so that none is parsed twice.
     fn cache_statements(&self, connection: &Connection) {
         let statements = read::STATEMENTS_PER_TABLE * self.tables.len() + 16;

@@ -1,6 +1,6 @@
 //! SQLite's result codes, by what an operator can do.
 
-use std::{io, path::Path};
+use std::{fs::OpenOptions, io, path::Path};
 
 use rusqlite::{Error, ErrorCode};
 
@@ -35,6 +35,20 @@ pub(super) fn of(store: &str, error: &Error) -> StoreError {
         },
         _ => StoreError::Unavailable { store, reason },
     }
+}
+
+/// The same of the connection that writes. Of a file system that turned
+/// read-only under it SQLite says that I/O failed; the system says more when
+/// asked about the log. Not about the database itself: to close any descriptor
+/// of that would end the locks SQLite holds.
+pub(super) fn of_writing(store: &str, log: &Path, error: &Error) -> StoreError {
+    if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+        && let Err(refused) = OpenOptions::new().write(true).open(log)
+        && refused.kind() != io::ErrorKind::NotFound
+    {
+        return of_path(store, log, &refused);
+    }
+    of(store, error)
 }
 
 /// Whether another connection is in the way for a moment.

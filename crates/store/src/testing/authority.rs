@@ -29,9 +29,24 @@ impl Authority {
     /// A certificate for a server called `host`, and its private key, both in
     /// PEM form.
     pub fn sign(&self, host: &str) -> (String, String) {
-        let params = CertificateParams::new([host.to_owned()]).expect("it is a name");
+        self.finish(named(host))
+    }
+
+    /// The same, valid from the first day of `year` to the first of the next.
+    pub fn sign_for_year(&self, host: &str, year: i32) -> (String, String) {
+        let mut params = named(host);
+        params.not_before = rcgen::date_time_ymd(year, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year + 1, 1, 1);
+        self.finish(params)
+    }
+
+    fn finish(&self, params: CertificateParams) -> (String, String) {
         let key = KeyPair::generate().expect("keys can be made");
         let signed = params.signed_by(&key, &self.0).expect("the key can sign");
         (signed.pem(), key.serialize_pem())
     }
+}
+
+fn named(host: &str) -> CertificateParams {
+    CertificateParams::new([host.to_owned()]).expect("it is a name")
 }
