@@ -4,10 +4,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`options`] | what an operator can set |
-//! | `tls` | pinned authorities; our certificate, read again when it changes |
+//! | `tls` | pinned authorities; our certificate; both read again when they change |
 //! | `token` | the bearer token: a value, a file, or fetched |
 //! | `oauth` | client credentials (RFC 6749, 4.4), renewed ahead of their end |
 //! | `file` | files of bounded size |
+//! | `watched` | what is made of files, and made again when these change |
 //!
 //! Nothing secret is in an error, an event or a `Debug` text. A token never
 //! goes over plain HTTP to another machine.
@@ -18,6 +19,7 @@ mod file;
 mod oauth;
 mod tls;
 mod token;
+mod watched;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 

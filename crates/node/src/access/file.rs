@@ -15,8 +15,8 @@ use crate::defaults;
 pub(super) struct Stamp(u64, Option<SystemTime>);
 
 /// The stamps of some files; `None` for one that is not there.
-pub(super) fn stamps(paths: &[&Path]) -> Vec<Option<Stamp>> {
-    let stamp = |path: &&Path| {
+pub(super) fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
+    let stamp = |path: &PathBuf| {
         let known = std::fs::metadata(path).ok()?;
         Some(Stamp(known.len(), known.modified().ok()))
     };

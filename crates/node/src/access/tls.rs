@@ -1,25 +1,22 @@
-//! Pinned authorities, and our certificate.
+//! Pinned authorities, and our certificate: both as their files are now.
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    sync::Arc,
 };
 
-use arc_swap::ArcSwap;
 use rustls::{
-    ClientConfig, RootCertStore, SignatureScheme,
-    client::{ResolvesClientCert, Resumption},
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        ResolvesClientCert, Resumption, WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
     sign::CertifiedKey,
 };
 
-use super::{
-    AccessError, AccessOptions,
-    file::{Stamp, read, stamps},
-};
-use crate::defaults;
+use super::{AccessError, AccessOptions, file::read, watched::Watched};
 
 /// The configuration of connections, if anything about them is special.
 pub(super) fn config(options: &AccessOptions) -> Result<Option<ClientConfig>, AccessError> {
@@ -32,23 +29,25 @@ pub(super) fn config(options: &AccessOptions) -> Result<Option<ClientConfig>, Ac
     if shown.is_none() && options.ca_file.is_none() {
         return Ok(None);
     }
-    let roots = match &options.ca_file {
-        Some(path) => pinned(path)?,
-        None => of_the_machine()?,
-    };
     let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| AccessError::Setting(format!("TLS cannot be set up: {error}")))?
-        .with_root_certificates(roots);
-    let mut config = match shown {
-        Some(shown) => {
-            let mut config = builder.with_client_cert_resolver(Arc::new(shown));
-            // A session taken up again would go on with the old certificate.
-            config.resumption = Resumption::disabled();
-            config
+        .map_err(|error| AccessError::Setting(format!("TLS cannot be set up: {error}")))?;
+    let builder = match &options.ca_file {
+        Some(path) => {
+            // Not dangerous: it checks as the usual one does, against the
+            // authorities that are in the file now.
+            let pinned = Arc::new(Pinned::open(path)?);
+            builder.dangerous().with_custom_certificate_verifier(pinned)
         }
+        None => builder.with_root_certificates(of_the_machine()?),
+    };
+    let mut config = match shown {
+        Some(shown) => builder.with_client_cert_resolver(Arc::new(shown)),
         None => builder.with_no_client_auth(),
     };
+    // A session taken up again would go on with the old certificate, or with
+    // an authority that is no longer trusted.
+    config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Some(config))
 }
@@ -61,15 +60,17 @@ fn provider() -> CryptoProvider {
     aws_lc_rs::default_provider()
 }
 
-/// The authorities of a file, and no others.
-fn pinned(path: &Path) -> Result<RootCertStore, AccessError> {
+/// Checks servers by the authorities of a file, and no others.
+fn pinned(path: &Path) -> Result<Arc<WebPkiServerVerifier>, AccessError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots
             .add(certificate)
             .map_err(|error| AccessError::file(path, format!("is no authority: {error}")))?;
     }
-    Ok(roots)
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(provider()))
+        .build()
+        .map_err(|error| AccessError::file(path, format!("is no authority: {error}")))
 }
 
 fn of_the_machine() -> Result<RootCertStore, AccessError> {
@@ -99,54 +100,68 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AccessError
     }
 }
 
-/// Our certificate. It is looked at again, at most every
-/// [`ACCESS_LOOK`](defaults::ACCESS_LOOK), when a connection is made; files
-/// that cannot be used leave the one in force there.
+/// The authorities of a file, and no others, as the file is now.
 #[derive(Debug)]
-struct Shown {
-    certificate: PathBuf,
-    key: PathBuf,
-    now: ArcSwap<CertifiedKey>,
-    looked: Mutex<(Instant, Vec<Option<Stamp>>)>,
+struct Pinned(Watched<WebPkiServerVerifier>);
+
+impl Pinned {
+    fn open(path: &Path) -> Result<Self, AccessError> {
+        let read = |paths: &[PathBuf]| pinned(&paths[0]);
+        Watched::open("authorities", vec![path.to_owned()], read).map(Self)
+    }
 }
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verifier = self.0.get();
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.get().verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.get().verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.get().supported_verify_schemes()
+    }
+}
+
+/// Our certificate, as its files are now.
+#[derive(Debug)]
+struct Shown(Watched<CertifiedKey>);
 
 impl Shown {
     fn open(certificate: &Path, key: &Path) -> Result<Self, AccessError> {
-        let before = stamps(&[certificate, key]);
-        Ok(Self {
-            now: ArcSwap::from_pointee(pair(certificate, key)?),
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            looked: Mutex::new((Instant::now(), before)),
-        })
-    }
-
-    /// Takes over files that were written anew.
-    fn look(&self) {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.0.elapsed() < defaults::ACCESS_LOOK {
-            return;
-        }
-        let stamps = stamps(&[&self.certificate, &self.key]);
-        looked.0 = Instant::now();
-        if looked.1 == stamps {
-            return;
-        }
-        looked.1 = stamps;
-        match pair(&self.certificate, &self.key) {
-            Ok(pair) => {
-                self.now.store(Arc::new(pair));
-                tracing::info!("client_certificate_reloaded");
-            }
-            Err(error) => tracing::error!(%error, "client_certificate_not_reloaded"),
-        }
+        let read = |paths: &[PathBuf]| pair(&paths[0], &paths[1]).map(Arc::new);
+        let paths = vec![certificate.to_owned(), key.to_owned()];
+        Watched::open("client certificate", paths, read).map(Self)
     }
 }
 
 impl ResolvesClientCert for Shown {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.look();
-        Some(self.now.load_full())
+        Some(self.0.get())
     }
 
     fn has_certs(&self) -> bool {

@@ -42,7 +42,7 @@ impl Token {
                 AccessError::Setting("the bearer token cannot stand in a header".to_owned())
             })?),
             Bearer::File(path) => {
-                let stamp = stamps(&[path]);
+                let stamp = stamps(std::slice::from_ref(path));
                 let known = Known {
                     header: of_line(path, &first_line(path)?)?,
                     stamp,
@@ -99,7 +99,7 @@ impl Filed {
         }
         known.looked = Instant::now();
         let path = self.path.clone();
-        let stamp = tokio::task::spawn_blocking(move || stamps(&[&path])).await;
+        let stamp = tokio::task::spawn_blocking(move || stamps(&[path])).await;
         let stamp = stamp.unwrap_or_default();
         if stamp == known.stamp {
             return known.header.clone();

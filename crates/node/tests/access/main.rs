@@ -68,6 +68,32 @@ async fn only_a_pinned_authority_is_trusted() {
 }
 
 #[tokio::test]
+async fn an_authority_that_is_put_into_the_file_is_trusted_from_then_on_and_the_old_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, next) = (Authority::new(), Authority::new());
+    let (old, new) = (
+        Server::start(&ours, None).await,
+        Server::start(&next, None).await,
+    );
+    let access = Access::open(&pinned(folder.path(), &ours)).unwrap();
+    let one = || {
+        let builder = Client::builder().no_proxy().pool_max_idle_per_host(0);
+        access.client(builder).build().unwrap()
+    };
+    let kept = one();
+    kept.get(old.url()).send().await.unwrap();
+    kept.get(new.url()).send().await.unwrap_err();
+    // A file that cannot be used leaves the old one in force.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    file(folder.path(), "ca.pem", "nothing");
+    kept.get(old.url()).send().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    file(folder.path(), "ca.pem", &next.pem());
+    kept.get(new.url()).send().await.unwrap();
+    kept.get(old.url()).send().await.unwrap_err();
+}
+
+#[tokio::test]
 async fn a_client_certificate_is_shown_and_a_new_one_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, clients) = (Authority::new(), Authority::new());
