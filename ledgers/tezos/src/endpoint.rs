@@ -41,6 +41,8 @@ pub struct Limits {
     pub connect: Duration,
     /// One whole call.
     pub call: Duration,
+    /// One whole call that a client chose and that only a node can answer.
+    pub relay: Duration,
     /// Calls in flight.
     pub in_flight: usize,
     /// Told of every call, however it was bounded.
@@ -52,6 +54,7 @@ impl Default for Limits {
         Self {
             connect: defaults::CONNECT,
             call: defaults::CALL,
+            relay: defaults::RELAY_CALL,
             in_flight: defaults::IN_FLIGHT,
             asked: Asked::default(),
         }
@@ -216,7 +219,7 @@ impl Endpoint {
         let reply = self.call(path, Media::Json, cap).await;
         match reply {
             Ok(reply) => Ok(Answer::of(reply)),
-            Err(CallError::Fault(fault)) => Err(fault),
+            Err(CallError::Fault(fault) | CallError::NotSent(fault)) => Err(fault),
             Err(CallError::TooLarge(cap)) => Ok(Answer::Lack(Lack::TooLarge(cap))),
         }
     }
@@ -236,6 +239,11 @@ impl Endpoint {
             self.observe(begun.elapsed());
         }
         result
+    }
+
+    /// How long a client's request may take that is passed on.
+    pub fn relay_limit(&self) -> Duration {
+        self.limits.relay
     }
 
     /// Passes a client's request on, whatever its method.

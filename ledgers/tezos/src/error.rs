@@ -21,6 +21,12 @@ pub enum ReadError {
     /// No endpoint can be asked, or none answers.
     #[error("{0}")]
     Unavailable(String),
+    /// An operation of which nobody has a byte; in words.
+    #[error("{0}")]
+    NotSent(String),
+    /// An operation that was sent, and nobody knows what became of it.
+    #[error("{0}")]
+    OutcomeUnknown(String),
     /// The block is not known.
     #[error("{0}")]
     NoBlock(String),
@@ -42,7 +48,11 @@ impl ReadError {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::NoAgreement(_) | Self::TooLow { .. } | Self::Unavailable(_) => 503,
+            Self::NoAgreement(_)
+            | Self::TooLow { .. }
+            | Self::Unavailable(_)
+            | Self::NotSent(_)
+            | Self::OutcomeUnknown(_) => 503,
             Self::NoBlock(_) | Self::NotFound(_) => 404,
             Self::BadRequest(_) => 400,
             Self::TooLarge(_) => 413,
@@ -56,6 +66,8 @@ impl ReadError {
             Self::NoAgreement(_) => "heliostat.no_agreement",
             Self::TooLow { .. } => "heliostat.assurance_too_low",
             Self::Unavailable(_) => "heliostat.no_endpoint",
+            Self::NotSent(_) => "heliostat.not_sent",
+            Self::OutcomeUnknown(_) => "heliostat.outcome_unknown",
             Self::NoBlock(_) => "heliostat.block_not_found",
             Self::NotFound(_) => "heliostat.not_found",
             Self::BadRequest(_) => "heliostat.bad_request",
@@ -67,7 +79,11 @@ impl ReadError {
     /// Whether asking again later may help.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::NoAgreement(_) | Self::Unavailable(_) | Self::NoBlock(_) => "temporary",
+            Self::NoAgreement(_)
+            | Self::Unavailable(_)
+            | Self::NotSent(_)
+            | Self::OutcomeUnknown(_)
+            | Self::NoBlock(_) => "temporary",
             _ => "permanent",
         }
     }

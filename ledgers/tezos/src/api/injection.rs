@@ -1,7 +1,8 @@
-//! `injection/operation`: sent to one endpoint, once. The receipt is durable
-//! before the first byte leaves, where there is a store to keep it. What
-//! becomes of an operation whose answer is lost is looked for; it is never
-//! sent elsewhere by this server. The hash is computed here, and an endpoint
+//! `injection/operation`: sent to one endpoint, or to several where the operator
+//! wants that, once each. The receipt is durable before the first byte leaves,
+//! where there is a store to keep it. What becomes of an operation whose answer
+//! is lost is looked for; it is never sent elsewhere by this server itself. A
+//! client is told whether anything was sent. The hash is computed here, and an endpoint
 //! that answers another one answers another question.
 
 use std::sync::Arc;
@@ -34,26 +35,35 @@ pub(super) async fn inject(core: &Arc<Core>, asked: &Asked) -> Result<Reply, Rea
         return reply(&hash, outbox::send(core, at, asked).await);
     };
     let delivered = outbox.submit(write(asked, &hash)).await;
-    let Delivery { receipt, sent, .. } = delivered.map_err(|error| not_accepted(&hash, &error))?;
-    let reply = reply(&hash, sent)?;
+    let delivered = delivered.map_err(|error| not_accepted(&hash, &error))?;
+    let Delivery {
+        receipt,
+        sent,
+        handed_to,
+        ..
+    } = delivered;
+    let reply = reply(&hash, sent).unwrap_or_else(|error| Reply::failed(&error));
     Ok(Reply {
-        receipt: receipt.map(|receipt| receipt.to_string()),
+        receipt: receipt.map(|receipt| (receipt.to_string(), handed_to)),
         ..reply
     })
 }
 
 fn reply(hash: &OperationHash, sent: Sent) -> Result<Reply, ReadError> {
-    let why = match sent {
+    match sent {
         Sent::Taken(bytes) | Sent::Refused(bytes) => match answer(&bytes) {
-            Some(reply) => return Ok(Reply::relayed(reply, None)),
-            None => format!("operation {hash}: the answer that was kept cannot be read"),
+            Some(reply) => Ok(Reply::relayed(reply, None)),
+            None => Err(ReadError::Unavailable(format!(
+                "operation {hash}: the answer that was kept cannot be read"
+            ))),
         },
-        Sent::NotSent(why) => format!("{why}; operation {hash} was not sent"),
-        Sent::Unknown(why) => format!(
-            "operation {hash}: {why}; whether it was accepted is not known, and it is not sent elsewhere by itself"
-        ),
-    };
-    Err(ReadError::Unavailable(why))
+        Sent::NotSent(why) => Err(ReadError::NotSent(format!(
+            "operation {hash} was not sent: {why}; send it again"
+        ))),
+        Sent::Unknown(why) => Err(ReadError::OutcomeUnknown(format!(
+            "operation {hash}: {why}; whether it was accepted is not known: it is looked for, and not sent elsewhere by itself; sending it again tells what became of it"
+        ))),
+    }
 }
 
 /// Why a write was not accepted. A store's own words may hold paths: they are
@@ -67,7 +77,9 @@ fn not_accepted(hash: &OperationHash, error: &OutboxError) -> ReadError {
         OutboxError::Busy(_) => "too many are under way",
         OutboxError::Stopping => "the server is stopping",
     };
-    ReadError::Unavailable(format!("operation {hash} was not sent: {why}"))
+    ReadError::NotSent(format!(
+        "operation {hash} was not sent: {why}; try again later"
+    ))
 }
 
 /// The operation's bytes: hex text in JSON, or bytes behind their length.

@@ -188,6 +188,10 @@ pub(super) async fn send(core: &Arc<Core>, at: usize, asked: &Asked) -> Sent {
         Err(CallError::TooLarge(cap)) => {
             return Sent::Unknown(format!("the answer of {name} exceeds {cap} bytes"));
         }
+        Err(CallError::NotSent(fault)) => {
+            core.upstreams.report(upstream, &fault);
+            return Sent::NotSent(format!("{name} is {fault}"));
+        }
         Err(CallError::Fault(fault)) => {
             core.upstreams.report(upstream, &fault);
             return Sent::Unknown(format!("{name} is {fault}"));
@@ -225,7 +229,7 @@ async fn find(core: &Arc<Core>, hash: &OperationHash, binary: bool) -> Seen {
     let chain = &core.settings.chain;
     let path = format!("/chains/{chain}/mempool/pending_operations");
     let waits = ask(core, &path).await;
-    let waits = waits.is_some_and(|body| names(&body, &text));
+    let waits = waits.is_some_and(|body| accepts(&body, &text));
     if let Ok(newest) = core.newest_head().await {
         for back in 0..defaults::LOOK_BLOCKS {
             let path = format!(
@@ -256,9 +260,59 @@ async fn ask(core: &Arc<Core>, path: &str) -> Option<Bytes> {
     }
 }
 
+/// Whether a memory pool in JSON lists this operation among those that are
+/// good: in Octez's words `validated`, or `applied` before version 2 of the
+/// call. Those it refuses are listed beside them, and what it has not looked
+/// at yet may still be refused.
+fn accepts(pool: &[u8], hash: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Pool {
+        #[serde(default)]
+        validated: Vec<Named>,
+        #[serde(default)]
+        applied: Vec<Named>,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        hash: String,
+    }
+    let pool: Option<Pool> = serde_json::from_slice(pool).ok();
+    pool.is_some_and(|pool| {
+        let mut good = pool.validated.iter().chain(&pool.applied);
+        good.any(|one| one.hash == hash)
+    })
+}
+
 /// Whether a JSON text has this string in it.
 fn names(body: &[u8], text: &str) -> bool {
     let quoted = format!("\"{text}\"");
     body.windows(quoted.len())
         .any(|piece| piece == quoted.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_pool_has_found_good_waits() {
+        let pool = |key: &str, entry: &str| format!("{{\"{key}\": [{entry}]}}");
+        let object = "{\"hash\": \"oo1\", \"contents\": []}";
+        let pair = "[\"oo1\", {\"contents\": []}]";
+        for (key, entry, is_good) in [
+            ("validated", object, true),
+            ("applied", object, true),
+            ("refused", object, false),
+            ("refused", pair, false),
+            ("outdated", object, false),
+            ("branch_refused", object, false),
+            ("branch_delayed", object, false),
+            ("unprocessed", object, false),
+        ] {
+            let pool = pool(key, entry);
+            assert_eq!(accepts(pool.as_bytes(), "oo1"), is_good, "{pool}");
+            assert!(!accepts(pool.as_bytes(), "oo2"), "{pool}");
+        }
+        assert!(!accepts(b"null", "oo1") && !accepts(b"<html>", "oo1"));
+    }
 }

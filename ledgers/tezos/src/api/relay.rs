@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::{body::Body, http::Method, response::Response};
 use futures::stream;
-use heliostat_core::Assurance;
+use heliostat_core::{Assurance, Fault};
 use heliostat_node::Served;
+use tokio::time::Instant;
 
 use super::{admit, methods, reply, reply::Reply, request::Asked};
 use crate::{endpoint::CallError, error::ReadError, light::Core};
@@ -27,6 +28,7 @@ pub(super) async fn pass_on(
         let upstream = &core.upstreams.all()[at];
         let verb = asked.verb.clone();
         let sent = upstream.source();
+        let begun = Instant::now();
         let sent = sent.relay(verb, path, &asked.headers, asked.body.clone());
         match sent.await {
             Ok(reply) => {
@@ -39,10 +41,16 @@ pub(super) async fn pass_on(
                     upstream.name()
                 )));
             }
-            Err(CallError::Fault(fault)) => {
+            Err(error @ (CallError::Fault(_) | CallError::NotSent(_))) => {
+                let may_have_it = matches!(error, CallError::Fault(_));
+                let fault = Fault::from(error);
                 trouble.push(format!("{}: {fault}", upstream.name()));
-                core.upstreams.report(upstream, &fault);
-                if !is_question {
+                // What takes this long is the client's choice: it does not make
+                // the endpoint one that others are kept from.
+                if begun.elapsed() < upstream.source().relay_limit() {
+                    core.upstreams.report(upstream, &fault);
+                }
+                if may_have_it && !is_question {
                     break;
                 }
             }

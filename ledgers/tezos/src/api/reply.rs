@@ -14,6 +14,8 @@ use crate::{endpoint, error::ReadError};
 const REASON: HeaderName = HeaderName::from_static("heliostat-reason");
 /// The receipt of a write.
 const RECEIPT: HeaderName = HeaderName::from_static("heliostat-receipt");
+/// How many endpoints may have a write.
+const HANDED_TO: HeaderName = HeaderName::from_static("heliostat-handed-to");
 
 /// A whole answer.
 #[derive(Debug)]
@@ -25,8 +27,8 @@ pub(super) struct Reply {
     pub grade: Option<Assurance>,
     /// Why it was passed on.
     pub reason: Option<String>,
-    /// The receipt of a write.
-    pub receipt: Option<String>,
+    /// The receipt of a write, and how many endpoints may have it.
+    pub receipt: Option<(String, usize)>,
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -65,6 +67,19 @@ impl Reply {
         }
     }
 
+    /// An error of ours, in a node's form.
+    pub fn failed(error: &ReadError) -> Self {
+        Self {
+            status: StatusCode::from_u16(error.status())
+                .expect("the status is valid because it is one of a few constants"),
+            content_type: Some(JSON),
+            body: error.json().into(),
+            grade: None,
+            reason: None,
+            receipt: None,
+        }
+    }
+
     /// What an endpoint answered.
     pub fn relayed(reply: endpoint::Reply, reason: Option<String>) -> Self {
         let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -88,11 +103,11 @@ impl Reply {
         if let Some(grade) = self.grade {
             grade_header(headers, grade);
         }
-        if let Some(receipt) = self
-            .receipt
-            .and_then(|name| HeaderValue::try_from(name).ok())
-        {
-            headers.insert(RECEIPT, receipt);
+        if let Some((name, handed_to)) = self.receipt {
+            headers.insert(HANDED_TO, handed_to.into());
+            if let Ok(name) = HeaderValue::try_from(name) {
+                headers.insert(RECEIPT, name);
+            }
         }
         if let Some(reason) = self.reason.as_deref() {
             // Words may come from a node; what is no header text is left out.
@@ -114,22 +129,14 @@ pub(super) fn grade_header(headers: &mut axum::http::HeaderMap, grade: Assurance
 
 /// An error in a node's form.
 pub(super) fn error(error: &ReadError) -> Response {
-    let status = StatusCode::from_u16(error.status())
-        .expect("the status is valid because it is one of a few constants");
-    let mut response = match error {
-        ReadError::NotFound(grade) => return Reply::absent(*grade).into_response(),
-        ReadError::BadRequest(words) => {
-            let mut response = Response::new(Body::from(words.clone()));
-            let text = HeaderValue::from_static("text/plain");
-            response.headers_mut().insert(header::CONTENT_TYPE, text);
-            response
-        }
-        other => {
-            let mut response = Response::new(Body::from(other.json()));
-            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
-            response
-        }
+    let reply = match error {
+        ReadError::NotFound(grade) => Reply::absent(*grade),
+        ReadError::BadRequest(words) => Reply {
+            content_type: Some(HeaderValue::from_static("text/plain")),
+            body: words.clone().into(),
+            ..Reply::failed(error)
+        },
+        other => Reply::failed(other),
     };
-    *response.status_mut() = status;
-    response
+    reply.into_response()
 }

@@ -233,7 +233,7 @@ impl Endpoint {
 fn whole(reply: Result<Reply, CallError>) -> Result<Reply, NoProof> {
     reply.map_err(|error| match error {
         CallError::TooLarge(cap) => NoProof::Lack(Lack::TooLarge(cap)),
-        CallError::Fault(fault) => NoProof::Fault(fault),
+        CallError::Fault(fault) | CallError::NotSent(fault) => NoProof::Fault(fault),
     })
 }
 

@@ -1,11 +1,14 @@
 //! Requests to a node, with a cap on what comes back and a deadline for the
 //! whole of it.
 
-use std::error::Error as StdError;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use heliostat_core::Fault;
-use heliostat_node::Access;
+use heliostat_node::{
+    Access,
+    unanswered::{Unanswered, innermost},
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
@@ -27,8 +30,11 @@ pub struct Reply {
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum CallError {
-    /// No usable answer, in words.
+    /// No usable answer, in words. The node may have the request.
     Fault(Fault),
+    /// The same, and not one byte of the request left: no connection, no slot
+    /// in time, or no token to send with it.
+    NotSent(Fault),
     /// The answer exceeds this cap in bytes, and was not read on.
     TooLarge(usize),
 }
@@ -36,7 +42,7 @@ pub enum CallError {
 impl From<CallError> for Fault {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Fault(fault) => fault,
+            CallError::Fault(fault) | CallError::NotSent(fault) => fault,
             CallError::TooLarge(cap) => {
                 Self::Unreachable(format!("the answer exceeds {cap} bytes"))
             }
@@ -86,7 +92,7 @@ pub(super) async fn get(
 ) -> Result<Reply, CallError> {
     let request = endpoint
         .client
-        .get(url(endpoint, path).map_err(CallError::Fault)?)
+        .get(url(endpoint, path).map_err(CallError::NotSent)?)
         .header(header::ACCEPT, accept.accepts());
     within(endpoint, endpoint.limits.call, send(endpoint, request, cap)).await
 }
@@ -98,7 +104,7 @@ pub(super) async fn relay(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Reply, CallError> {
-    let url = url(endpoint, path).map_err(CallError::Fault)?;
+    let url = url(endpoint, path).map_err(CallError::NotSent)?;
     let mut request = endpoint.client.request(method, url);
     for name in [header::ACCEPT, header::CONTENT_TYPE] {
         if let Some(value) = headers.get(&name) {
@@ -109,7 +115,7 @@ pub(super) async fn relay(
         request = request.body(body);
     }
     let send = send(endpoint, request, defaults::RELAY_BYTES);
-    within(endpoint, defaults::RELAY_CALL, send).await
+    within(endpoint, endpoint.limits.relay, send).await
 }
 
 /// Opens a stream; its head must come within the usual deadline.
@@ -139,7 +145,7 @@ async fn ask(
     request: reqwest::RequestBuilder,
 ) -> Result<reqwest::Response, CallError> {
     let access = &endpoint.access;
-    let token = access.authorization().await.map_err(CallError::Fault)?;
+    let token = access.authorization().await.map_err(CallError::NotSent)?;
     let Some(token) = token else {
         return request.send().await.map_err(trouble);
     };
@@ -163,23 +169,30 @@ async fn within<T>(
     limit: std::time::Duration,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
+    let has_slot = AtomicBool::new(false);
     let permitted = async {
         // The semaphore is never closed.
         let _permit = endpoint.in_flight.acquire().await.ok();
+        has_slot.store(true, Ordering::Relaxed);
         call.await
     };
     let late = || {
         let seconds = limit.as_secs_f64();
-        Err(CallError::Fault(Fault::Unreachable(format!(
-            "no whole answer within {seconds} s"
-        ))))
+        Err(match has_slot.load(Ordering::Relaxed) {
+            true => CallError::Fault(Fault::Unreachable(format!(
+                "no whole answer within {seconds} s"
+            ))),
+            false => CallError::NotSent(Fault::Unreachable(format!(
+                "not asked: no slot in {seconds} s"
+            ))),
+        })
     };
     let begun = Instant::now();
     let span = tracing::debug_span!("ask", otel.kind = "client", upstream = endpoint.name());
     let ended = timeout(limit, permitted).instrument(span).await;
     let ended = ended.unwrap_or_else(|_| late());
     let fault = match &ended {
-        Err(CallError::Fault(fault)) => Some(fault),
+        Err(CallError::Fault(fault) | CallError::NotSent(fault)) => Some(fault),
         Ok(_) | Err(CallError::TooLarge(_)) => None,
     };
     let asked = &endpoint.limits.asked;
@@ -230,20 +243,12 @@ async fn send(
 }
 
 fn trouble(error: reqwest::Error) -> CallError {
-    let error = error.without_url();
-    let words = innermost(&error);
-    CallError::Fault(Fault::Unreachable(match error.is_connect() {
-        true => format!("no connection: {words}"),
-        false => format!("the connection failed: {words}"),
-    }))
-}
-
-/// The words of the error at the bottom of a chain: those above it only say
-/// that something below failed.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut lowest = error;
-    while let Some(source) = lowest.source() {
-        lowest = source;
+    match Unanswered::of_reqwest(error) {
+        Unanswered::NotSent(words) => {
+            CallError::NotSent(Fault::Unreachable(format!("no connection: {words}")))
+        }
+        Unanswered::Lost(words) => CallError::Fault(Fault::Unreachable(format!(
+            "the connection failed: {words}"
+        ))),
     }
-    lowest.to_string()
 }

@@ -7,6 +7,7 @@ mod grid;
 mod liars;
 mod rows;
 mod sending;
+mod unsent;
 
 use std::time::Duration;
 

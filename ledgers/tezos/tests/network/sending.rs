@@ -12,22 +12,28 @@ use heliostat_tezos_verifier::OperationHash;
 
 use super::*;
 
-async fn store() -> Arc<dyn Store> {
+pub async fn store() -> Arc<dyn Store> {
     let opened = heliostat_store::open("memory:", "tezos", &[TABLE], Options::default());
     opened.await.expect("memory is always there")
 }
 
 /// A daemon that keeps receipts and follows the heads.
 async fn daemon(nodes: &[Node], store: &Arc<dyn Store>) -> Daemon {
-    let mut daemon = Daemon::serve(settings(nodes)).await;
-    let kept = daemon.light.keep_receipts(Arc::clone(store), Policy::One);
-    kept.await.expect("the store is open");
+    let mut daemon = daemon_over(settings(nodes), store).await;
     daemon.follow();
     daemon
 }
 
+/// A daemon that keeps receipts and asks no node by itself.
+pub async fn daemon_over(settings: Settings, store: &Arc<dyn Store>) -> Daemon {
+    let daemon = Daemon::serve(settings).await;
+    let kept = daemon.light.keep_receipts(Arc::clone(store), Policy::One);
+    kept.await.expect("the store is open");
+    daemon
+}
+
 /// A transfer that is signed and not sent yet, with its hash.
-fn transfer(world: &World) -> (Vec<u8>, OperationHash) {
+pub fn transfer(world: &World) -> (Vec<u8>, OperationHash) {
     let mut scratch = World::clone(world);
     let to = world.account("bob").id;
     let (from, amount) = (0, 1_000);
@@ -38,8 +44,8 @@ fn transfer(world: &World) -> (Vec<u8>, OperationHash) {
     (bytes, transfer.hash)
 }
 
-/// Sends it; the answer, and the name of its receipt.
-async fn inject(daemon: &Daemon, operation: &[u8]) -> (Got, Option<String>) {
+/// Sends it; the answer, the name of its receipt, and how many may have it.
+pub async fn inject(daemon: &Daemon, operation: &[u8]) -> (Got, Option<(String, usize)>) {
     let client = reqwest::Client::builder().no_proxy().build();
     let client = client.expect("a client without settings");
     let asked = client.post(format!("{}/injection/operation", daemon.url));
@@ -47,10 +53,12 @@ async fn inject(daemon: &Daemon, operation: &[u8]) -> (Got, Option<String>) {
         .header("content-type", "application/json")
         .body(quoted(hex::encode(operation)));
     let response = asked.send().await.expect("the daemon answers");
-    let receipt = response.headers().get("heliostat-receipt").map(|name| {
-        let name = name.to_str().expect("it is hex");
-        name.to_owned()
-    });
+    let header = |name: &str| {
+        let value = response.headers().get(name)?;
+        Some(value.to_str().expect("it is text").to_owned())
+    };
+    let handed_to = header("heliostat-handed-to").map(|count| count.parse().expect("a number"));
+    let receipt = header("heliostat-receipt").zip(handed_to);
     (got(response).await, receipt)
 }
 
@@ -87,7 +95,7 @@ async fn a_lost_operation_is_found_in_a_block_and_never_sent_again() {
     nodes[0].fail(Fault::Truncated, Filter::call("injection"));
     let (answer, _) = inject(&daemon, &operation).await;
     assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.text().contains("is not known"), "{}", answer.text());
+    assert_eq!(answer.error(), "heliostat.outcome_unknown");
     let outbox = daemon.light.outbox().expect("receipts are kept");
     assert_eq!(outbox.counts()["unknown"], 1);
     nodes[0].behave();
@@ -107,6 +115,45 @@ async fn a_lost_operation_is_found_in_a_block_and_never_sent_again() {
     assert!(receipt.is_some());
     assert_eq!(nodes[0].count("injection"), 1);
     assert_eq!(nodes[1].count("injection"), 0, "never sent elsewhere");
+}
+
+#[tokio::test]
+async fn a_lost_operation_that_waits_outlives_an_outage_longer_than_the_blocks_looked_at() {
+    let (network, nodes) = network(Made::small(), 2).await;
+    let (operation, hash) = transfer(&network.world());
+    let store = store().await;
+    let first = daemon(&nodes, &store).await;
+    nodes[0].fail(Fault::Truncated, Filter::call("injection"));
+    let (answer, receipt) = inject(&first, &operation).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    nodes[0].behave();
+    if network.pending().is_empty() {
+        network.inject(operation.clone());
+    }
+    // It is found in the memory pool by who looks for it, or by who asks.
+    let (answer, again) = inject(&first, &operation).await;
+    assert_eq!(
+        (answer.text().trim(), &again),
+        (quoted(hash).as_str(), &receipt)
+    );
+    let outbox = first.light.outbox().expect("receipts are kept");
+    assert_eq!(
+        (outbox.counts()["waiting"], outbox.counts()["unknown"]),
+        (1, 0)
+    );
+    first.end().await;
+    for _ in 0..2 * heliostat_tezos::defaults::LOOK_BLOCKS {
+        network.bake(&[]);
+    }
+    // The block that has it is out of sight, and the answer is the same.
+    let second = daemon(&nodes, &store).await;
+    let (answer, again) = inject(&second, &operation).await;
+    assert_eq!(
+        (answer.text().trim(), &again),
+        (quoted(hash).as_str(), &receipt)
+    );
+    assert_eq!(nodes[0].count("injection"), 1, "it is not sent again");
+    assert_eq!(nodes[1].count("injection"), 0);
 }
 
 #[tokio::test]
