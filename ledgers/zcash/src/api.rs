@@ -60,7 +60,7 @@ pub use compat::{Difference, compat_table};
 pub use health::is_serving;
 pub use methods::{Method, method_table};
 pub use outbox::Outbox;
-pub use send::RECEIPT;
+pub use send::{HANDED_TO, RECEIPT};
 pub use settings::{Compat, Settings};
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! `SendTransaction`: a write, which the outbox hands to one upstream once.
+//! `SendTransaction`: a write, which the outbox hands to one upstream, or to
+//! several where the operator wants that, once each.
 
 use std::sync::Arc;
 
@@ -19,6 +20,12 @@ use super::{
 
 /// Where a reply names the receipt of its write.
 pub const RECEIPT: &str = "heliostat-receipt";
+/// Where it says how many upstreams may have the write.
+pub const HANDED_TO: &str = "heliostat-handed-to";
+
+/// What stands beside a reply: the receipt, and how many upstreams may have
+/// the write.
+pub(super) type Receipted = (ReceiptId, usize);
 
 /// Answers `SendTransaction`, and names the receipt. What the node says is no
 /// gRPC error: its code and words go into the reply, and a success carries the
@@ -27,7 +34,7 @@ pub const RECEIPT: &str = "heliostat-receipt";
 pub(super) async fn answer(
     outbox: &Arc<Outbox>,
     transaction: RawTransaction,
-) -> Result<(SendResponse, Option<ReceiptId>), Status> {
+) -> Result<(SendResponse, Option<Receipted>), Status> {
     let size = transaction.data.len();
     if size == 0 {
         return Err(Status::invalid_argument("bad transaction data"));
@@ -38,7 +45,14 @@ pub(super) async fn answer(
         )));
     }
     let delivered = outbox.submit(write(transaction.data)).await;
-    let Delivery { receipt, sent, .. } = delivered.map_err(|error| not_accepted(&error))?;
+    let delivered = delivered.map_err(|error| not_accepted(&error))?;
+    let Delivery {
+        receipt,
+        sent,
+        handed_to,
+        ..
+    } = delivered;
+    let receipt = receipt.map(|receipt| (receipt, handed_to));
     let reply = reply(sent).map_err(|mut status| {
         if let Some(receipt) = receipt {
             name(status.metadata_mut(), receipt);
@@ -49,7 +63,8 @@ pub(super) async fn answer(
 }
 
 /// Names a receipt beside a reply.
-pub(super) fn name(metadata: &mut MetadataMap, receipt: ReceiptId) {
+pub(super) fn name(metadata: &mut MetadataMap, (receipt, handed_to): Receipted) {
+    metadata.insert(HANDED_TO, handed_to.into());
     let value: MetadataValue<Ascii> = receipt
         .to_string()
         .parse()

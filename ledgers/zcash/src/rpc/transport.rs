@@ -3,7 +3,10 @@
 use std::{error::Error as StdError, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use heliostat_node::Access;
+use heliostat_node::{
+    Access,
+    unanswered::{Unanswered, innermost},
+};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -99,7 +102,8 @@ impl Transport {
                 let request = request.body(Full::new(body));
                 let request = request.expect("the request is sound because its parts are");
                 let response = client.request(request).await;
-                let response = response.map_err(|error| early(&error, error.is_connect()))?;
+                let response = response
+                    .map_err(|error| Trouble::from(Unanswered::of(&error, error.is_connect())))?;
                 read(response, cap, idle, large).await
             }
             Self::Tls(client, url) => {
@@ -108,42 +112,21 @@ impl Transport {
                     request = request.header(header::AUTHORIZATION, login);
                 }
                 let response = request.body(body).send().await;
-                let response = response.map_err(|error| {
-                    let error = error.without_url();
-                    early(&error, error.is_connect())
-                })?;
+                let response =
+                    response.map_err(|error| Trouble::from(Unanswered::of_reqwest(error)))?;
                 read(Response::<reqwest::Body>::from(response), cap, idle, large).await
             }
         }
     }
 }
 
-/// How rustls begins what it says of a certificate that does not hold.
-const DISTRUST: &str = "invalid peer certificate";
-
-/// Trouble before the reply's head.
-fn early(error: &(dyn StdError + 'static), connecting: bool) -> Trouble {
-    let mut words = innermost(error);
-    if words.starts_with(DISTRUST) {
-        words = format!(
-            "its certificate is not trusted here ({words}); SSL_CERT_FILE names a file with the \
-             certificates of further authorities"
-        );
+impl From<Unanswered> for Trouble {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::NotSent(words) => Self::Connect(words),
+            Unanswered::Lost(words) => Self::Closed(words),
+        }
     }
-    match connecting {
-        true => Trouble::Connect(words),
-        false => Trouble::Closed(words),
-    }
-}
-
-/// The words of the error at the bottom of a chain: those above it only say
-/// that something below failed.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut lowest = error;
-    while let Some(source) = lowest.source() {
-        lowest = source;
-    }
-    lowest.to_string()
 }
 
 async fn read<B>(
