@@ -39,13 +39,53 @@ pub async fn rpc_get(light: &Light, path: &str) -> Result<Printed, Fatal> {
         format!("/{path}")
     };
     let (bytes, assurance) = ask(light, &path).await?;
-    let text = match serde_json::from_slice::<serde_json::Value>(&bytes) {
-        Ok(json) => {
-            serde_json::to_string_pretty(&json).map_err(|error| Fatal::Other(error.to_string()))?
-        }
-        Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let text = match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+        Ok(_) => laid_out(&text),
+        Err(_) => text,
     };
     Ok(Printed { text, assurance })
+}
+
+/// JSON laid out for people: fields stay in a node's order, and numbers and
+/// texts as they are written.
+fn laid_out(json: &str) -> String {
+    let mut out = String::with_capacity(2 * json.len());
+    let mut depth = 0_usize;
+    let (mut is_text, mut is_escaped, mut is_empty) = (false, false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    for c in json.chars() {
+        if is_text {
+            out.push(c);
+            is_text = is_escaped || c != '"';
+            is_escaped = !is_escaped && c == '\\';
+            continue;
+        }
+        if c.is_ascii_whitespace() {
+            continue;
+        }
+        let closes = matches!(c, '}' | ']');
+        if closes {
+            depth = depth.saturating_sub(1);
+        }
+        // Nothing stands in an empty list or object, not even a line's end.
+        if is_empty != closes {
+            line(&mut out, depth);
+        }
+        is_empty = matches!(c, '{' | '[');
+        depth += usize::from(is_empty);
+        is_text = c == '"';
+        out.push(c);
+        match c {
+            ',' => line(&mut out, depth),
+            ':' => out.push(' '),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// `get balance for ADDRESS`: the balance in tez, such as `1.5 ꜩ`.
@@ -117,6 +157,26 @@ fn words(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_laid_out_as_it_was_sent() {
+        let sent =
+            r#"{"z":[{"b":-1e400,"a":"x\\\"{[,:"} ,[]],"a":{ },"n":12345678901234567890123}"#;
+        let expected = r#"{
+  "z": [
+    {
+      "b": -1e400,
+      "a": "x\\\"{[,:"
+    },
+    []
+  ],
+  "a": {},
+  "n": 12345678901234567890123
+}"#;
+        assert_eq!(laid_out(sent), expected);
+        assert_eq!(laid_out("\"a b\""), "\"a b\"");
+        assert_eq!(laid_out("[1,2]"), "[\n  1,\n  2\n]");
+    }
 
     #[test]
     fn tez_are_printed_without_trailing_zeros() {

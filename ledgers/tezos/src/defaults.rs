@@ -143,6 +143,12 @@ pub const HEAD_WINDOW: usize = 64;
 /// which its bakers' rights say nothing of today.
 pub const CHECKPOINT_DISTANCE: u32 = 2 * 14_400 + 1_440;
 
+/// The longest time between the newest final block and the head that its
+/// bakers are to attest, in seconds: three times what the blocks of
+/// [`CHECKPOINT_DISTANCE`] take. Bakers of long ago have nothing at stake any
+/// more, and could sign a short chain from an old checkpoint to a time of today.
+pub const CHECKPOINT_AGE: i64 = 3 * 6 * CHECKPOINT_DISTANCE as i64;
+
 /// Headers fetched at a time to reach a checkpoint.
 pub const CHECKPOINT_FETCHES: usize = 32;
 

@@ -22,11 +22,17 @@ use crate::{
     light::{Core, HeadPolicy},
 };
 
+/// Its name among the methods.
+const METHOD: &str = "monitor_heads";
+
 /// One client's stream.
 struct Stream {
     core: Arc<Core>,
     heads: watch::Receiver<Option<Head>>,
     last: Option<BlockHash>,
+    /// The grade that was said of all of them, and the head it is the grade of.
+    grade: Assurance,
+    policy: HeadPolicy,
     /// Lines that are due, the next one last.
     due: Vec<Bytes>,
 }
@@ -34,11 +40,12 @@ struct Stream {
 /// Opens a stream, which begins with the head there is.
 pub(super) async fn heads(core: &Arc<Core>) -> Result<Response, ReadError> {
     // Every head that is sent has at least this grade.
-    let grade = match core.head_policy() {
+    let policy = core.head_policy();
+    let grade = match policy {
         HeadPolicy::Proven if core.finality_is_on() => Assurance::Proven,
         _ => core.grade_of_votes(core.needed),
     };
-    admit(core, "monitor_heads", grade)?;
+    admit(core, METHOD, grade)?;
     let permit = Arc::clone(&core.heads_served)
         .try_acquire_owned()
         .map_err(|_| {
@@ -53,6 +60,8 @@ pub(super) async fn heads(core: &Arc<Core>) -> Result<Response, ReadError> {
         core: Arc::clone(core),
         heads,
         last: None,
+        grade,
+        policy,
         due: Vec::new(),
     };
     let lines = stream::unfold((stream, permit), |(mut stream, permit)| async move {
@@ -73,7 +82,11 @@ impl Stream {
                 return Some(line);
             }
             self.heads.mark_unchanged();
-            if let Ok(head) = self.core.head().await
+            let head = self.core.head().await;
+            if !self.holds() {
+                return None;
+            }
+            if let Ok(head) = head
                 && Some(head.hash) != self.last
             {
                 self.queue(&head);
@@ -81,6 +94,14 @@ impl Stream {
             }
             self.heads.changed().await.ok()?;
         }
+    }
+
+    /// Whether what was said of the stream when it was opened still holds, and
+    /// is enough: an operator can change which block `head` is, and the least
+    /// grade.
+    fn holds(&self) -> bool {
+        let (core, policy) = (&self.core, self.policy);
+        core.head_policy() == policy && admit(core, METHOD, self.grade).is_ok()
     }
 
     /// Queues a head, and the blocks between it and the last one sent where it

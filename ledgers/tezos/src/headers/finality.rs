@@ -56,6 +56,9 @@ pub(crate) async fn run(core: &Arc<Core>) {
     }
 }
 
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
 /// The longest pause between two looks.
 const LOOK: Duration = defaults::POLL;
 
@@ -119,6 +122,15 @@ impl Follower {
             }
             (None, _) => return Err("the checkpoint is lost".to_owned()),
         };
+        let age = last
+            .timestamp
+            .saturating_sub(header(core, &base).await?.timestamp);
+        if age > defaults::CHECKPOINT_AGE {
+            return Err(format!(
+                "head {head} is {} days newer than the newest block that is proven; configure a newer checkpoint",
+                age / DAY
+            ));
+        }
         // Rights reach two cycles ahead: a longer way is taken in steps.
         loop {
             let newest = core.headers.newest_final().unwrap_or(base);

@@ -188,6 +188,13 @@ impl Core {
             .and_then(|hash| hash.parse().ok())
             .ok_or("a head without a hash")?;
         let header = Header::from_json(line).map_err(|error| error.to_string())?;
+        if header.hash() != hash {
+            // The text may say something in a way that is not known here. Only
+            // bytes convict.
+            let header = self.header_from(at, &hash).await;
+            let header = header.map_err(|miss| miss.words)?;
+            return self.learn_head(at, hash, Header::clone(&header)).await;
+        }
         self.learn_head(at, hash, header).await
     }
 

@@ -131,3 +131,32 @@ async fn rights_are_followed_over_many_cycles() {
         light.status()
     );
 }
+
+#[tokio::test]
+async fn a_short_chain_from_an_old_checkpoint_to_today_is_not_believed() {
+    let mut world = World::new(6, 10);
+    // Bakers of then sign ten blocks of now.
+    world.late = 365 * 86_400;
+    world.grow();
+    world.late = 0;
+    for _ in 0..9 {
+        world.grow();
+    }
+    let nodes = nodes(&world, vec![Ways::default(); 2]).await;
+    let light = light(proven(&nodes, block(&world, 2)));
+    light.refresh().await;
+    let why = light.status().why_unproven;
+    assert!(why.contains("365 days newer"), "{why}");
+    assert!(why.contains("configure a newer checkpoint"), "{why}");
+    let got = get(
+        &light,
+        &format!("/chains/main/blocks/{}/hash", world.back(3).hash),
+    )
+    .await;
+    assert_ne!(got.grade, Some(Assurance::Proven));
+    // From a block of now the same chain is.
+    let light = super::light(proven(&nodes, block(&world, 8)));
+    light.refresh().await;
+    let got = get(&light, "/chains/main/blocks/head/hash").await;
+    assert_eq!(got.grade, Some(Assurance::Proven));
+}

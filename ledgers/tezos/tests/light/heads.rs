@@ -189,3 +189,22 @@ async fn nodes_that_know_the_same_headers_are_not_all_asked_for_them() {
     assert_eq!(asked.len(), 11, "{asked:?}");
     stop.cancel();
 }
+
+#[tokio::test]
+async fn a_line_that_is_not_understood_convicts_nobody_whose_bytes_are_right() {
+    let odd = Ways {
+        odd_lines: true,
+        ..Ways::default()
+    };
+    let (world, _nodes, light, stop) = follow(vec![Ways::default(), odd]).await;
+    let head = format!("\"{}\"", world.head().hash);
+    let wait = async {
+        while get(&light, "/chains/main/blocks/head/hash").await.text() != head {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
+    waited.expect("both nodes stand behind their head");
+    assert!(light.upstreams().findings().is_empty());
+    stop.cancel();
+}

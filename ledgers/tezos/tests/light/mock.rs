@@ -46,6 +46,8 @@ pub struct Ways {
     pub json_only: bool,
     /// Its headers are those of the block before.
     pub wrong_headers: bool,
+    /// Its stream says of a head what its header does not.
+    pub odd_lines: bool,
     /// It has no stream of heads.
     pub no_stream: bool,
     /// It answers an injection with this hash.
@@ -263,7 +265,7 @@ fn heads(shared: &Arc<Shared>) -> Response<Body> {
                 let world = worlds.borrow_and_update();
                 let at = world.blocks.len().saturating_sub(1 + ways.behind);
                 let mut line = world.blocks[at].header.heads_json();
-                if ways.wrong_headers {
+                if ways.wrong_headers || ways.odd_lines {
                     line["timestamp"] = "2001-01-01T00:00:00Z".into();
                 }
                 format!("{line}\n")

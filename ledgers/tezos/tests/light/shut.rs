@@ -1,6 +1,8 @@
 //! Failing closed: what nobody could say is an error, and never "not there" or
 //! an unchecked answer in place of a checked one.
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 
 use super::*;
@@ -22,6 +24,7 @@ async fn an_endpoint_that_is_down_does_not_make_a_block_absent() {
     let gone = format!("http://{}", gone.local_addr().expect("it is bound"));
     let mut set = settings(&nodes);
     set.endpoints.push(gone);
+    set.limits.call = Duration::from_millis(300);
     let light = light(set);
     // The first says 404; the second may have the block.
     for block in [

@@ -63,6 +63,8 @@ pub struct World {
     pub chain: ChainId,
     /// The protocol of all blocks.
     pub protocol: ProtocolHash,
+    /// Seconds that a further block comes late.
+    pub late: i64,
     /// Transfers in a further block.
     pub transfers: u8,
     key: SigningKey,
@@ -106,6 +108,7 @@ impl World {
             blocks: Vec::new(),
             chain: ChainId([1, 2, 3, 4]),
             protocol,
+            late: 0,
             transfers: 1,
             key,
         };
@@ -234,7 +237,9 @@ impl World {
             level,
             proto: 1,
             predecessor,
-            timestamp: 1_700_000_000 + i64::from(level) * 6,
+            timestamp: before.map_or(1_700_000_000, |before| before.header.timestamp)
+                + 6
+                + self.late,
             validation_passes: 4,
             operations_hash: operations::operations_hash(&operations),
             fitness: fitness.write(),

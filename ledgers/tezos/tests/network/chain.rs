@@ -298,3 +298,32 @@ async fn a_minimum_of_proven_moves_the_head_for_every_call_alike() {
         (503, "heliostat.assurance_too_low")
     );
 }
+
+#[tokio::test]
+async fn a_stream_of_heads_ends_when_its_grade_does_not_hold_any_more() {
+    let (network, nodes) = network(Made::small(), 2).await;
+    let world = network.world();
+    let daemon = Daemon::run(Settings {
+        head: HeadPolicy::Proven,
+        ..trusting(settings(&nodes), &world, 4)
+    })
+    .await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let open = || {
+        client
+            .get(format!("{}/monitor/heads/main", daemon.url))
+            .send()
+    };
+    let mut stream = open().await.unwrap();
+    assert_eq!(stream.headers()[Assurance::FIELD], "proven");
+    assert!(stream.chunk().await.unwrap().is_some());
+    // From here on `head` is a block that nobody has proven.
+    let none = std::collections::BTreeMap::new();
+    daemon.light.replace(none, HeadPolicy::Newest).unwrap();
+    network.bake(&[]);
+    let next = tokio::time::timeout(PATIENCE, stream.chunk())
+        .await
+        .unwrap();
+    assert_eq!(next.unwrap(), None);
+    assert_ne!(open().await.unwrap().headers()[Assurance::FIELD], "proven");
+}
