@@ -165,6 +165,7 @@ fn every_setting_with_a_flag_names_that_flag() {
         ("--network", "test"),
         ("--listen", "127.0.0.1:2"),
         ("--donation-address", "u1example"),
+        ("--send-policy", "broadcast(2)"),
         ("--ping-very-insecure", ""),
         ("--rpc-user", "me"),
         ("--rpc-password", "hunter2"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use heliostat_core::Assurance;
+use heliostat_node::outbox::Policy;
 use heliostat_observe::logs;
 
 use super::{door::DoorArgs, exit::Failure, zcash::log_format};
@@ -48,6 +49,9 @@ pub struct TezosArgs {
     /// Where evidence of lies and receipts of operations are kept: sqlite:PATH, postgres://USER@HOST/DATABASE or memory: [default: sqlite:~/.local/state/heliostat/tezos.sqlite]
     #[arg(long, value_name = "ADDRESS")]
     store: Option<String>,
+    /// To how many nodes an operation goes: one, or "broadcast(K)" [default: one]
+    #[arg(long, value_name = "POLICY")]
+    send_policy: Option<Policy>,
     /// Trust this block, or the root of the state after it
     #[arg(long, value_name = "LEVEL:HASH")]
     checkpoint: Option<Checkpoint>,
@@ -289,6 +293,7 @@ impl TezosArgs {
         let ledger = format!("{}.ledger", at());
         let listen = format!("{}.listen", at());
         let checkpoint = format!("{}.checkpoint", at());
+        let send_policy = format!("{}.send-policy", at());
         for (path, flag, given) in [
             ("store.address", "--store", self.store.is_some()),
             ("observe.listen", "--observe", self.observe.is_some()),
@@ -303,6 +308,7 @@ impl TezosArgs {
             (&ledger, "tezos", true),
             (&listen, "--listen", self.listen.is_some()),
             (&checkpoint, "--checkpoint", self.checkpoint.is_some()),
+            (&send_policy, "--send-policy", self.send_policy.is_some()),
         ] {
             if given {
                 origins.flag(path, flag);
@@ -320,6 +326,7 @@ impl TezosArgs {
     pub fn into_config(self) -> Result<(Config, Vec<String>), Failure> {
         let mut tezos = self.nodes.into_config()?;
         tezos.checkpoint = self.checkpoint;
+        tezos.send_policy = self.send_policy.unwrap_or_default();
         if let Some(listen) = self.listen {
             tezos.listen = listen;
         }

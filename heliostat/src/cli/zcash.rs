@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use heliostat_node::outbox::Policy;
 use heliostat_observe::logs;
 
 use super::{aliases::ALIASES, door::DoorArgs, exit::Failure};
@@ -80,6 +81,9 @@ pub struct ZcashArgs {
     /// A zcash.conf or zebrad.toml to take credentials from
     #[arg(long, value_name = "FILE", alias = "zcash-conf-path")]
     zcash_conf: Option<PathBuf>,
+    /// To how many nodes a transaction goes: one, or "broadcast(K)" [default: one]
+    #[arg(long, value_name = "POLICY")]
+    send_policy: Option<Policy>,
     /// A unified address shown to wallets for donations
     #[arg(long, value_name = "ADDRESS")]
     donation_address: Option<String>,
@@ -240,6 +244,7 @@ impl ZcashArgs {
                 rpc_cookie_file: self.rpc_cookie_file,
                 zcash_conf: self.zcash_conf,
             },
+            send_policy: self.send_policy.unwrap_or_default(),
             donation_address: self.donation_address,
             ping_very_insecure: self.ping_very_insecure.unwrap_or(false),
             minimum: self.minimum.into_iter().collect(),
@@ -304,6 +309,11 @@ impl ZcashArgs {
                 "chain.zcash.zcash-conf",
                 "--zcash-conf",
                 self.zcash_conf.is_some(),
+            ),
+            (
+                "chain.zcash.send-policy",
+                "--send-policy",
+                self.send_policy.is_some(),
             ),
             (
                 "chain.zcash.donation-address",

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use heliostat_core::Assurance;
+use heliostat_node::outbox::Policy;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, settings, upstream::UpstreamAccess};
@@ -20,6 +21,8 @@ pub struct ZcashConfig {
     /// Credentials of upstreams that have none of their own.
     #[serde(flatten)]
     pub credentials: Credentials,
+    /// To how many nodes a transaction goes.
+    pub send_policy: Policy,
     /// Shown by `GetLightdInfo`.
     pub donation_address: Option<String>,
     /// Serves `Ping`.
@@ -43,6 +46,7 @@ impl Default for ZcashConfig {
             listen: settings::ZCASH_LISTEN.to_owned(),
             checkpoint: None,
             credentials: Credentials::default(),
+            send_policy: Policy::default(),
             donation_address: None,
             ping_very_insecure: false,
             upstream: Vec::new(),
