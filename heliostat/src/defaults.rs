@@ -75,3 +75,7 @@ pub const TOP_SILENCE: Duration = Duration::from_secs(20);
 /// A certificate that ends within this time should be renewed now: tools that
 /// renew by themselves do it a month ahead, so that something is wrong.
 pub const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
+
+/// How far the newest block may be ahead of the machine's clock: Zcash's nodes
+/// accept two hours, Tezos's some seconds.
+pub const CLOCK_BEHIND: Duration = Duration::from_secs(2 * 3_600);

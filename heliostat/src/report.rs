@@ -10,12 +10,25 @@ use heliostat_observe as observe;
 use heliostat_store::Store;
 use tokio::time::timeout;
 
-use crate::defaults;
+use crate::{defaults, status::duration};
 
 /// Seconds since the Unix epoch.
 pub(crate) fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs())
+}
+
+/// Why the machine's clock cannot be right, where the newest block is from so
+/// far in the future that nobody would have accepted it: then nobody can say
+/// how old it is.
+pub(crate) fn clock(head: &observe::Head) -> Option<String> {
+    let ahead = head.time.saturating_sub(now());
+    (ahead > defaults::CLOCK_BEHIND.as_secs()).then(|| {
+        format!(
+            "the newest block is of {} from now: set this machine's clock right",
+            duration(ahead)
+        )
+    })
 }
 
 /// A store's size in bytes, or why it is not known. `address` is shown.

@@ -7,6 +7,7 @@
 //! | `checkpoint` | chains joined in the middle |
 //! | `checkpoint_stored` | a checkpoint given to a store with a chain in it |
 //! | `codes` | the exit codes of `check`, `status` and `verify` |
+//! | `disk` | small file systems that fill up and turn read-only |
 //! | `postgres` | the same binary on PostgreSQL |
 //! | `privacy` | what is told to nobody |
 //! | `secure` | a node behind TLS |
@@ -23,6 +24,9 @@ mod checkpoint;
 mod checkpoint_stored;
 #[path = "process/codes.rs"]
 mod codes;
+#[path = "process/disk.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod disk;
 #[path = "process/postgres.rs"]
 mod postgres;
 #[path = "process/privacy.rs"]

@@ -94,6 +94,7 @@ impl Chain {
                 "the newest block is {} old",
                 duration(head.age_seconds)
             )),
+            Some(head) if limit > 0 => why.extend(report::clock(head)),
             Some(_) => {}
         }
         if status.proven.is_none() {

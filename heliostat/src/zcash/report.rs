@@ -27,6 +27,10 @@ impl Chain {
         let serving = live.and_then(|live| live.upstreams.serving());
         let syncing = serving.and_then(|serving| serving.source().syncing());
         let mut not_ready = not_ready(&progress, head.as_ref(), &store, &upstreams);
+        // A private chain may have any time, as it may have any head age.
+        if live.is_some_and(|live| live.network.has_proof_of_work()) {
+            not_ready.extend(head.as_ref().and_then(report::clock));
+        }
         if let Some(trouble) = live.and_then(|live| live.outbox.trouble()) {
             not_ready.push(format!("writes are refused: {trouble}"));
         }

@@ -1,47 +1,14 @@
 //! Stores that cannot be used, or not for now.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
 
 use heliostat_observe::Status;
 use heliostat_sim::zcash::Node;
 
-use crate::running::{Process, chain, heliostat, store};
-
-/// A small file system of its own; unmounted when dropped.
-pub struct Mounted(PathBuf);
-
-impl Mounted {
-    /// `None`, with a line on stderr, where this may not be done.
-    pub fn new(at: &Path, options: &str) -> Option<Self> {
-        let done = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "heliostat-test"])
-            .arg(at)
-            .output();
-        if done.is_ok_and(|done| done.status.success()) {
-            return Some(Self(at.to_owned()));
-        }
-        eprintln!("skipped: a small file system cannot be mounted here (needs root)");
-        None
-    }
-
-    fn read_only(&self) {
-        let done = Command::new("mount")
-            .args(["-o", "remount,ro"])
-            .arg(&self.0)
-            .status();
-        assert!(done.unwrap().success());
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::{
+    disk::Mounted,
+    running::{Process, chain, heliostat, store},
+};
 
 /// Starts a process that must end by itself: all it said.
 fn refused(args: &[&str]) -> String {
@@ -103,7 +70,7 @@ async fn files_that_are_no_store_are_refused_in_words_and_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_waited_for_while_what_is_stored_is_served() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(_mounted) = Mounted::new(folder.path(), "size=40m") else {
+    let Some(mounted) = Mounted::new(folder.path(), "size=40m") else {
         return;
     };
     let generator = chain(4_000);
@@ -111,9 +78,7 @@ async fn a_full_disk_is_waited_for_while_what_is_stored_is_served() {
     let (url, store) = (node.handle().url(), store(&folder));
     let process = Process::start(&["--upstream", &url, "--store", &store]);
     process.until("ready", |status| status.ready).await;
-    let filler = folder.path().join("filler");
-    // Fails at its end: then nothing is left.
-    let _full = fs::write(&filler, vec![1; 48 << 20]);
+    let filler = mounted.fill();
     node.handle().set_chain(generator.chain().clone());
     let full = |status: &Status| status.chains["zcash"].state.contains("is full");
     let status = process.until("full", full).await;

@@ -27,8 +27,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Response, Status as Refusal};
 
 use crate::{
+    disk::Mounted,
     running::{Process, chain, store},
-    stores::Mounted,
 };
 
 /// Blocks the node has; those above hold the transactions that are sent.
@@ -225,7 +225,7 @@ async fn a_process_killed_around_a_send_keeps_its_receipt_in_postgresql() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_writes_are_refused_reads_go_on_and_readyz_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(_mounted) = Mounted::new(folder.path(), "size=40m") else {
+    let Some(mounted) = Mounted::new(folder.path(), "size=40m") else {
         return;
     };
     let generator = chain(BLOCKS + 12);
@@ -234,9 +234,7 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_readyz_says_why() {
     let (url, store) = (node.url(), store(&folder));
     let process = Process::start(&["--upstream", &url, "--store", &store]);
     process.until("ready", |status| status.ready).await;
-    let filler = folder.path().join("filler");
-    // Fails at its end: then nothing is left.
-    let _full = fs::write(&filler, vec![1; 48 << 20]);
+    let filler = mounted.fill();
     let mut other = 0_u8;
     let refused = loop {
         // What the store had set aside holds a few receipts still.

@@ -120,11 +120,14 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it with these arguments, and waits until it listens.
     pub async fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
-            .args(args)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
+        command.args(args);
+        Self::of(command).await
+    }
+
+    /// Starts a command, and waits until it listens.
+    pub async fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let started = tokio::task::spawn_blocking(move || {
             let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
