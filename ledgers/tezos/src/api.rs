@@ -15,6 +15,7 @@
 //! | `headers`, `operations` | headers and operations, checked against hashes |
 //! | `proofs` | `merkle_tree_v2`, `merkle_tree`, `raw/bytes` |
 //! | `monitor` | the merged stream of heads |
+//! | `cors` | web pages from elsewhere |
 //! | `injection` | operations sent, each to one endpoint, once |
 //! | [`outbox`] | handing operations to endpoints, and looking for them |
 //! | `relay` | everything else |
@@ -23,6 +24,7 @@ pub mod methods;
 pub mod outbox;
 
 mod blocks;
+pub(crate) mod cors;
 mod headers;
 mod injection;
 mod monitor;
@@ -40,7 +42,7 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::State,
-    http::{self, Method as Verb},
+    http::{Method as Verb, request::Parts},
     response::Response,
 };
 use heliostat_core::Assurance;
@@ -59,14 +61,24 @@ pub(crate) fn router(core: Arc<Core>) -> axum::Router {
 }
 
 async fn answer(State(core): State<Arc<Core>>, request: http::Request<Body>) -> Response {
-    match serve(&core, request).await {
-        Ok(response) => response,
-        Err(error) => reply::error(&error),
+    let (parts, body) = request.into_parts();
+    let origin = cors::allowed(&core.settings.cors, &parts.headers);
+    let preflight = cors::preflight(&parts);
+    let is_preflight = preflight.is_some();
+    let mut response = match preflight {
+        Some(response) => response,
+        None => match serve(&core, parts, body).await {
+            Ok(response) => response,
+            Err(error) => reply::error(&error),
+        },
+    };
+    if let Some(origin) = origin {
+        cors::allow(&mut response, origin, is_preflight);
     }
+    response
 }
 
-async fn serve(core: &Arc<Core>, request: http::Request<Body>) -> Result<Response, ReadError> {
-    let (parts, body) = request.into_parts();
+async fn serve(core: &Arc<Core>, parts: Parts, body: Body) -> Result<Response, ReadError> {
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     if path.len() > defaults::PATH_BYTES {
         return Err(ReadError::BadRequest(format!(

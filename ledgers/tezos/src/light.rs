@@ -12,6 +12,7 @@
 //! | `first` | one question, put to the next endpoint when one is slow |
 //! | `resolve` | which block a request is pinned to |
 //! | `ask` | short questions to one endpoint or to all |
+//! | `identity` | the chain's id, and who gave it |
 //! | `grade` | how good an answer is |
 
 pub mod block;
@@ -24,13 +25,14 @@ mod ask;
 mod fetch;
 pub(crate) mod first;
 mod grade;
+mod identity;
 pub(crate) mod resolve;
 mod vote;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -43,6 +45,7 @@ use heliostat_tezos_context::Key;
 use heliostat_tezos_verifier::{ChainId, ProtocolHash};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+pub(crate) use identity::Named;
 pub use read::Found;
 pub use settings::{Checkpoint, HeadPolicy, Mode, Settings};
 pub use status::{EndpointStatus, HeadStatus, Status};
@@ -68,6 +71,11 @@ pub enum StartError {
         "min_agreement value must be within 0 (exclusive) and 1 (inclusive) but you provided {0:.6}"
     )]
     MinAgreement(f64),
+    /// An origin of web pages.
+    #[error(
+        "{0:?} is no origin; write it as browsers send it, such as https://app.example, or * for all"
+    )]
+    Origin(String),
     /// A name in the minimum grades that no method has.
     #[error("minimum: there is no method {name:?}; known ones: {known}")]
     UnknownMethod {
@@ -82,15 +90,6 @@ pub enum StartError {
 #[derive(Clone)]
 pub struct Light {
     pub(crate) core: Arc<Core>,
-}
-
-/// Who gave the chain's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Named {
-    /// So many endpoints, when all were asked.
-    By(usize),
-    /// A quorum of bakers, whose signatures are good for no other chain.
-    Quorum,
 }
 
 /// What all parts share.
@@ -134,6 +133,9 @@ impl Light {
         }
         if !(settings.min_agreement > 0.0 && settings.min_agreement <= 1.0) {
             return Err(StartError::MinAgreement(settings.min_agreement));
+        }
+        if let Some(wrong) = settings.cors.iter().find(|one| !api::cors::is_origin(one)) {
+            return Err(StartError::Origin(wrong.clone()));
         }
         let minimum = std::mem::take(&mut settings.minimum);
         let head = head_for(&minimum, settings.head)?;
@@ -336,31 +338,11 @@ impl Core {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-        // Asked for again, of those who are left.
-        self.named().take_if(|(_, by)| *by != Named::Quorum);
+        self.forget_votes_for_chain();
         let core = Arc::clone(self);
         self.keep_task(AbortOnDropHandle::new(tokio::spawn(async move {
             core.persist().await;
         })));
-    }
-
-    fn named(&self) -> MutexGuard<'_, Option<(ChainId, Named)>> {
-        self.chain_id.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The chain's id and who gave it, once somebody has.
-    pub fn known_chain(&self) -> Option<(ChainId, Named)> {
-        *self.named()
-    }
-
-    /// Takes a chain id; a quorum's stands above what endpoints say. What is
-    /// known then.
-    pub fn learn_chain(&self, id: ChainId, by: Named) -> (ChainId, Named) {
-        let mut named = self.named();
-        match *named {
-            Some(known @ (_, Named::Quorum)) => known,
-            _ => *named.insert((id, by)),
-        }
     }
 
     /// Makes findings durable.

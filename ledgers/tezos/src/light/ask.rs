@@ -10,12 +10,12 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use heliostat_core::Assurance;
 use heliostat_node::Served;
-use heliostat_tezos_verifier::{BlockHash, ChainId, Header, ProtocolHash, operations};
+use heliostat_tezos_verifier::{BlockHash, Header, ProtocolHash, operations};
 
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Core, Named,
+    Core,
     first::Miss,
     resolve::{At, tally},
 };
@@ -250,40 +250,6 @@ impl Core {
                 .to_owned()
                 .into()),
         }
-    }
-
-    /// The chain's id: the operator's, else as enough endpoints give it.
-    pub(crate) async fn chain_id(self: &Arc<Self>) -> Result<(ChainId, Assurance), ReadError> {
-        if let Some(id) = self.settings.chain_id {
-            return Ok((id, Assurance::Proven));
-        }
-        let _alone = self.asking_chain.lock().await;
-        if let Some((id, by)) = self.known_chain() {
-            return Ok((id, self.grade_of_name(by)));
-        }
-        let path = format!("/chains/{}/chain_id", self.settings.chain);
-        let (json, votes) = self.agree(&path, "the chain's id").await?;
-        let id = serde_json::from_slice(&json).map_err(|error| {
-            ReadError::Unavailable(format!("the chain's id cannot be read: {error}"))
-        })?;
-        // A quorum may have told it meanwhile, which is more.
-        let (id, by) = self.learn_chain(id, Named::By(votes));
-        Ok((id, self.grade_of_name(by)))
-    }
-
-    fn grade_of_name(&self, by: Named) -> Assurance {
-        match by {
-            Named::Quorum => Assurance::Proven,
-            Named::By(votes) => self.grade_of_votes(votes),
-        }
-    }
-
-    /// Whether a block is known to be the chain's first one, whose hash is
-    /// chosen and not computed: the chain's id is made from it.
-    pub(crate) fn is_genesis(&self, hash: &BlockHash) -> bool {
-        let asked = self.known_chain().map(|(id, _)| id);
-        let id = self.settings.chain_id.or(asked);
-        id.is_some_and(|id| id == ChainId::of_genesis(hash))
     }
 
     /// The protocol that is in charge of the state after a block: as the

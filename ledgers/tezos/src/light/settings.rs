@@ -82,6 +82,9 @@ pub struct Settings {
     pub head: HeadPolicy,
     /// How answers are made.
     pub mode: Mode,
+    /// The origins of web pages that may read answers, as browsers send them;
+    /// `*` for all.
+    pub cors: Vec<String>,
     /// The lowest grade that is answered, by method name as in
     /// [`method_table`](crate::api::method_table); `*` stands for all others.
     pub minimum: BTreeMap<String, Assurance>,
@@ -107,6 +110,7 @@ impl Settings {
             finality: false,
             head: HeadPolicy::default(),
             mode: Mode::default(),
+            cors: Vec::new(),
             minimum: BTreeMap::new(),
             proof_of_work: Some(defaults::PROOF_OF_WORK_THRESHOLD),
             limits: Limits::default(),

@@ -235,3 +235,69 @@ async fn a_one_shot_client_prints_as_octez_client_does() {
         .unwrap();
     assert_eq!(printed.text, format!("\"{}\"", world.chain));
 }
+
+/// A request as the browser sends it for a page.
+async fn from_page(light: &Light, verb: &str, path: &str, origin: &str) -> http::Response<Body> {
+    let request = Request::builder().method(verb).uri(path);
+    let request = request.header("origin", origin);
+    let request = match verb {
+        "OPTIONS" => request.header("access-control-request-method", "POST"),
+        _ => request,
+    };
+    let request = request.body(Body::empty()).expect("a sound request");
+    let answer = light.router().oneshot(request).await;
+    answer.expect("a router always answers")
+}
+
+#[tokio::test]
+async fn pages_read_answers_where_the_operator_names_their_origin() {
+    let world = World::new(5, 10);
+    let nodes = nodes(&world, vec![Ways::default(); 2]).await;
+    let (page, other) = ("https://app.example", "https://evil.example");
+    let path = "/chains/main/blocks/head/hash";
+    for (cors, origin, said) in [
+        (vec![], page, None),
+        (vec![page.to_owned()], other, None),
+        (vec![page.to_owned()], page, Some(page)),
+        (vec!["*".to_owned()], other, Some("*")),
+    ] {
+        let light = light(Settings {
+            cors,
+            ..settings(&nodes)
+        });
+        for node in &nodes {
+            node.take_log();
+        }
+        let asked = from_page(&light, "OPTIONS", "/injection/operation", origin).await;
+        assert_eq!(asked.status(), StatusCode::NO_CONTENT);
+        let header = |answer: &http::Response<Body>, name: &str| {
+            let value = answer.headers().get(name).cloned();
+            value.map(|value| value.to_str().expect("it is text").to_owned())
+        };
+        let said = said.map(str::to_owned);
+        assert_eq!(header(&asked, "access-control-allow-origin"), said);
+        let methods = header(&asked, "access-control-allow-methods");
+        assert_eq!(methods.is_some(), said.is_some());
+        // The browser's question is answered here.
+        assert!(nodes.iter().all(|node| node.take_log().is_empty()));
+        let got = from_page(&light, "GET", path, origin).await;
+        assert_eq!(got.status(), StatusCode::OK);
+        assert_eq!(header(&got, "access-control-allow-origin"), said);
+        let readable = header(&got, "access-control-expose-headers").unwrap_or_default();
+        assert_eq!(readable.contains(Assurance::FIELD), said.is_some());
+        let wrong = from_page(&light, "GET", "/chains/main/blocks/x/hash", origin).await;
+        assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(header(&wrong, "access-control-allow-origin"), said);
+    }
+    let wrong = Settings {
+        cors: vec!["https://app.example/".to_owned()],
+        ..settings(&nodes)
+    };
+    let error = Light::start(wrong, Findings::in_memory()).err();
+    assert!(
+        error
+            .expect("no origin")
+            .to_string()
+            .contains("or * for all")
+    );
+}
