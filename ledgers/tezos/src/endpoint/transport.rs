@@ -147,18 +147,21 @@ async fn ask(
     let access = &endpoint.access;
     let token = access.authorization().await.map_err(CallError::NotSent)?;
     let Some(token) = token else {
-        return request.send().await.map_err(trouble);
+        return request
+            .send()
+            .await
+            .map_err(|error| trouble(endpoint, error));
     };
     let again = request.try_clone();
     let first = request.header(header::AUTHORIZATION, &token).send().await;
-    let response = first.map_err(trouble)?;
+    let response = first.map_err(|error| trouble(endpoint, error))?;
     if response.status() != StatusCode::UNAUTHORIZED {
         return Ok(response);
     }
     match (again, access.renewed(Some(&token)).await) {
         (Some(again), Some(token)) => {
             let second = again.header(header::AUTHORIZATION, token).send().await;
-            second.map_err(trouble)
+            second.map_err(|error| trouble(endpoint, error))
         }
         _ => Ok(response),
     }
@@ -216,7 +219,7 @@ async fn send(
     // Most answers come in one piece, which is then not copied.
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(piece) = response.chunk().await.map_err(trouble)? {
+    while let Some(piece) = response.chunk().await.map_err(broken)? {
         endpoint.count(0, piece.len());
         if first.len() + rest.len() + piece.len() > cap {
             return Err(CallError::TooLarge(cap));
@@ -242,13 +245,23 @@ async fn send(
     })
 }
 
-fn trouble(error: reqwest::Error) -> CallError {
+fn broken(error: reqwest::Error) -> CallError {
+    let words = innermost(&error.without_url());
+    CallError::Fault(Fault::Unreachable(format!("the answer broke off: {words}")))
+}
+
+fn trouble(endpoint: &Endpoint, error: reqwest::Error) -> CallError {
+    let secure = endpoint.name().starts_with("https:");
     match Unanswered::of_reqwest(error) {
         Unanswered::NotSent(words) => {
             CallError::NotSent(Fault::Unreachable(format!("no connection: {words}")))
         }
-        Unanswered::Lost(words) => CallError::Fault(Fault::Unreachable(format!(
-            "the connection failed: {words}"
-        ))),
+        Unanswered::Lost(words) => CallError::Fault(Fault::Unreachable(match secure {
+            true => {
+                let hint = endpoint.access.closed_hint();
+                format!("the connection failed: {words}; {hint}")
+            }
+            false => format!("the connection failed: {words}"),
+        })),
     }
 }

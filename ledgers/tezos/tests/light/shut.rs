@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use heliostat_tezos::endpoint::Limits;
 use tokio::net::TcpListener;
 
 use super::*;
@@ -140,4 +141,29 @@ async fn paths_that_a_url_parser_would_change_are_refused() {
         !asked.iter().any(|line| line.contains("injection")),
         "{asked:?}"
     );
+}
+
+#[tokio::test]
+async fn a_call_that_takes_long_by_a_clients_choice_puts_nobody_in_a_pause() {
+    let world = World::new(5, 10);
+    let (_never, held) = tokio::sync::watch::channel(false);
+    let stuck = Ways {
+        held: Some(("preapply", held)),
+        ..Ways::default()
+    };
+    let nodes = nodes(&world, vec![stuck; 2]).await;
+    let light = light(Settings {
+        limits: Limits {
+            relay: Duration::from_millis(100),
+            ..Limits::default()
+        },
+        ..settings(&nodes)
+    });
+    let path = "/chains/main/blocks/head/helpers/preapply/operations";
+    let request = Request::post(path).body(Body::from("[]"));
+    let got = ask(&light, request.expect("a sound request")).await;
+    assert_eq!(got.error(), "heliostat.no_endpoint");
+    for endpoint in light.status().endpoints {
+        assert_eq!(endpoint.upstream.trouble.map(|one| one.words), None);
+    }
 }
