@@ -190,7 +190,7 @@ impl Stage {
     fn invite(&self, tip: u64) {
         let (grpc, observe) = (self.node.grpc_addr(), self.node.observe_addr());
         println!(
-            "\nIt goes on serving: wallets at {grpc} (plaintext), people at http://{observe}/status.\nTry, in another terminal:\n"
+            "\nIt goes on serving: wallets at {grpc} (plaintext), people at http://{observe}.\nTry, in another terminal:\n"
         );
         println!("  cargo run --release -- status --observe http://{observe}");
         println!(
