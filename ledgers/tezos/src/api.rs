@@ -15,16 +15,16 @@
 //! | `headers`, `operations` | headers and operations, checked against hashes |
 //! | `proofs` | `merkle_tree_v2`, `merkle_tree`, `raw/bytes` |
 //! | `monitor` | the merged stream of heads |
-//! | `cors` | web pages from elsewhere |
+//! | [`cors`] | web pages from elsewhere |
 //! | `injection` | operations sent, each to one endpoint, once |
 //! | [`outbox`] | handing operations to endpoints, and looking for them |
 //! | `relay` | everything else |
 
+pub mod cors;
 pub mod methods;
 pub mod outbox;
 
 mod blocks;
-pub(crate) mod cors;
 mod headers;
 mod injection;
 mod monitor;

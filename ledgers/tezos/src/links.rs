@@ -4,7 +4,8 @@ use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
 
 use heliostat_tezos_context::{ContextHash, Tree, tree::Place};
 use heliostat_tezos_verifier::{
-    Header, OperationHash, OperationListListHash, Protocol, ProtocolHash, commit, operations,
+    BlockHash, Header, OperationHash, OperationListListHash, Protocol, ProtocolHash, commit,
+    operations,
 };
 use serde::{
     Deserialize, Deserializer,
@@ -47,10 +48,16 @@ pub fn must_link(protocol: Option<ProtocolHash>) -> bool {
 /// The hashes in an answer to `/operation_hashes` or `/operations`, by pass;
 /// `None` when it is of another shape, or holds more than a block.
 pub fn listed(answer: &[u8]) -> Option<Vec<Vec<OperationHash>>> {
-    type Pass = Capped<Listed, { defaults::PASS_OPERATIONS }>;
     let passes: Capped<Pass, { defaults::PASSES }> = serde_json::from_slice(answer).ok()?;
+    Some(hashes(passes))
+}
+
+/// One pass of operations.
+type Pass = Capped<Listed, { defaults::PASS_OPERATIONS }>;
+
+fn hashes<const MOST: usize>(passes: Capped<Pass, MOST>) -> Vec<Vec<OperationHash>> {
     let hashes = |pass: Pass| pass.0.into_iter().map(|listed| listed.0).collect();
-    Some(passes.0.into_iter().map(hashes).collect())
+    passes.0.into_iter().map(hashes).collect()
 }
 
 /// Whether lists that have a header's root are those of its block. The root
@@ -68,6 +75,29 @@ pub fn is_whole(passes: &[Vec<OperationHash>], header: &Header) -> bool {
 /// comes to; `None` when it is of another shape, or holds more than a block.
 pub fn operations_root(answer: &[u8]) -> Option<OperationListListHash> {
     listed(answer).map(|passes| operations::operations_hash(&passes))
+}
+
+/// Whether an answer with a whole block has the hash, the header and all the
+/// operations' hashes of that block. Texts of operations and receipts are not
+/// looked at, nor is a header's text whose protocol is not known here.
+pub fn is_block(answer: &[u8], header: &Header) -> bool {
+    #[derive(Deserialize)]
+    struct Whole {
+        hash: BlockHash,
+        protocol: ProtocolHash,
+        header: serde_json::Map<String, serde_json::Value>,
+        operations: Capped<Pass, { defaults::PASSES }>,
+    }
+    let Ok(whole) = serde_json::from_slice::<Whole>(answer) else {
+        return false;
+    };
+    let passes = hashes(whole.operations);
+    let mut text = whole.header;
+    text.insert("protocol".to_owned(), whole.protocol.to_string().into());
+    whole.hash == header.hash()
+        && Header::from_json(&text.into()).map_or(true, |told| told == *header)
+        && operations::operations_hash(&passes) == header.operations_hash
+        && is_whole(&passes, header)
 }
 
 /// Whether an answer with all operations of a block contradicts its header.
@@ -172,6 +202,22 @@ mod tests {
             format!("[{}[]]", "[],".repeat(defaults::PASSES)),
         ] {
             assert_eq!(operations_root(answer.as_bytes()), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_block_that_it_is_not() {
+        let header = Header::decode(&[0; 156]).expect("a header of zeros");
+        let (hash, protocol) = (header.hash(), ProtocolHash([1; 32]));
+        for text in [
+            "null".to_owned(),
+            "{}".to_owned(),
+            format!(r#"{{"hash":"{hash}","protocol":"{protocol}","header":"x","operations":[]}}"#),
+            format!(
+                r#"{{"hash":"{hash}","protocol":"{protocol}","header":{{}},"operations":[[]]}}"#
+            ),
+        ] {
+            assert!(!is_block(text.as_bytes(), &header), "{text}");
         }
     }
 

@@ -35,6 +35,9 @@ pub(super) async fn serve(
         Err(ReadError::NoAgreement(_)) if !at.is_current() => {
             serve_at(core, asked, &id, &at.renewed(), tail).await
         }
+        Err(ReadError::Unavailable(_)) if core.turns_out_genesis(&at.hash).await => {
+            serve_at(core, asked, &id, &at, tail).await
+        }
         done => done,
     }
 }
@@ -64,6 +67,7 @@ async fn serve_at(
             format!("\"{}\"", at.hash),
             core.support_of(at).await,
         )),
+        [] => Some(operations::block(core, asked, at).await?),
         ["header", form @ ..] => headers::serve(core, at, form).await?,
         ["protocols"] => Some(protocols(core, at).await?),
         ["resulting_context_hash"] => headers::resulting_context(core, at).await?,

@@ -62,7 +62,7 @@ pub(super) fn allow(response: &mut Response, origin: HeaderValue, is_preflight: 
 }
 
 /// Whether a text is an origin as browsers send it, or stands for all.
-pub(crate) fn is_origin(text: &str) -> bool {
+pub fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else {
         return text == ANY;
     };

@@ -124,6 +124,14 @@ const METHODS: &[Method] = &[
         ),
     ),
     method(
+        "block",
+        ".",
+        (
+            "hash, header and all operations' hashes; the operations' texts and the receipts are the node's",
+            "`relayed`, because of the texts",
+        ),
+    ),
+    method(
         "resulting_context_hash",
         "./resulting_context_hash",
         (
@@ -301,6 +309,8 @@ mod tests {
             ("/header", "header"),
             ("/header/raw", "header"),
             ("/operations/3/0", "operations"),
+            ("", "block"),
+            ("/", "block"),
             ("/metadata", "relayed"),
             ("/votes/current_period", "votes"),
             ("/helpers/baking_rights", "relayed"),

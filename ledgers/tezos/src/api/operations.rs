@@ -60,6 +60,17 @@ pub(super) async fn whole(
     pick(&all, &place, Assurance::Relayed).map(Some)
 }
 
+/// The whole block. A client that looks for its operation in there, as most
+/// do, sees only hashes that the header commits to; all else is the node's
+/// word.
+pub(super) async fn block(core: &Arc<Core>, asked: &Asked, at: &At) -> Result<Reply, ReadError> {
+    let header = core.fetch_header(&at.hash).await?;
+    let (chain, hash) = (&core.settings.chain, &at.state.text);
+    let path = format!("/chains/{chain}/blocks/{hash}{}", asked.raw_query());
+    let json = core.checked_block(&path, &header).await?;
+    Ok(Reply::json(json, Assurance::Relayed))
+}
+
 fn numbers(place: &[&str]) -> Option<Vec<usize>> {
     let numbers: Option<Vec<usize>> = place.iter().map(|text| text.parse().ok()).collect();
     numbers.filter(|numbers| numbers.len() <= 2)

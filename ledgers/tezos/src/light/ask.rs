@@ -225,6 +225,31 @@ impl Core {
         })
     }
 
+    /// A whole block, from the first endpoint whose answer has the header and
+    /// all the operations' hashes that the block's hash commits to.
+    pub(crate) async fn checked_block(
+        self: &Arc<Self>,
+        path: &str,
+        header: &Arc<Header>,
+    ) -> Result<Bytes, ReadError> {
+        let answer = self.first(|core, at| {
+            let (path, header) = (path.to_owned(), Arc::clone(header));
+            async move {
+                let bytes = core.value_from(at, &path, defaults::RELAY_BYTES).await?;
+                match links::is_block(&bytes, &header) {
+                    true => Ok(bytes),
+                    false => Err("its header or operations are not those of the block"
+                        .to_owned()
+                        .into()),
+                }
+            }
+        });
+        answer.await.map_err(|misses| {
+            let (hash, words) = (header.hash(), misses.words);
+            ReadError::Unavailable(format!("no endpoint gives the whole block {hash}: {words}"))
+        })
+    }
+
     async fn operations_from(
         self: &Arc<Self>,
         at: usize,

@@ -53,6 +53,13 @@ impl Core {
         id.is_some_and(|id| id == ChainId::of_genesis(hash))
     }
 
+    /// Whether a block is the chain's first one, and nobody knew because the
+    /// chain's id had not been asked for.
+    pub(crate) async fn turns_out_genesis(self: &Arc<Self>, hash: &BlockHash) -> bool {
+        let is_news = self.settings.chain_id.is_none() && self.known_chain().is_none();
+        is_news && self.chain_id().await.is_ok() && self.is_genesis(hash)
+    }
+
     fn named(&self) -> MutexGuard<'_, Option<(ChainId, Named)>> {
         self.chain_id.lock().unwrap_or_else(PoisonError::into_inner)
     }

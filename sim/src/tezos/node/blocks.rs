@@ -111,7 +111,12 @@ fn whole(view: &View, block: &Block, id: &str) -> Reply {
     if let Some(metadata) = metadata(view, block) {
         block_json.insert("metadata".to_owned(), metadata);
     }
-    let passes: Vec<Vec<Value>> = told_operations(view, block);
+    let mut passes: Vec<Vec<Value>> = told_operations(view, block);
+    if view.tells(Lie::OperationHashes)
+        && let Some(pass) = passes.iter_mut().rev().find(|pass| !pass.is_empty())
+    {
+        pass.pop();
+    }
     block_json.insert("operations".to_owned(), json!(passes));
     Reply::json(block_json)
 }
