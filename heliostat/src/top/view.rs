@@ -255,6 +255,11 @@ impl View {
         self.omitted.get(chain).map_or(0, |omitted| omitted.0)
     }
 
+    /// Disagreements of a chain that are not in the list.
+    pub fn forks_left_out(&self, chain: &str) -> usize {
+        self.omitted.get(chain).map_or(0, |omitted| omitted.1)
+    }
+
     /// The last hour of a chain: how long each sample was, in seconds, and
     /// what is in it.
     pub fn samples<'a>(&'a self, chain: &'a str) -> impl Iterator<Item = (f64, &'a ChainSample)> {

@@ -47,6 +47,34 @@ pub fn latency(seconds: f64) -> String {
     }
 }
 
+/// `text` in lines of at most `width` letters, broken between words where there
+/// are any.
+pub(super) fn wrapped(text: &str, width: usize) -> impl Iterator<Item = String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut letters: Vec<_> = word.chars().collect();
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(last) if line > 0 && line + 1 + letters.len() <= width => last.push(' '),
+            Some(_) if line > 0 => lines.push(String::new()),
+            _ => {}
+        }
+        while letters.len() > width {
+            let rest = letters.split_off(width);
+            if let Some(last) = lines.last_mut() {
+                last.extend(letters);
+            }
+            lines.push(String::new());
+            letters = rest;
+        }
+        if let Some(last) = lines.last_mut() {
+            last.extend(letters);
+        }
+    }
+    lines.into_iter()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,7 +48,11 @@ fn chain() -> ChainStatus {
             upstream("http://away:1", "unreachable", "refused"),
         ],
         findings: vec![finding(7), finding(8)],
-        disagreements: vec![Disagreement::default()],
+        disagreements: vec![Disagreement {
+            height: 2_899_990,
+            upstream: "http://away:1".into(),
+            ..Disagreement::default()
+        }],
         store: StoreStatus {
             bytes: 3 << 30,
             ..StoreStatus::default()
@@ -148,6 +152,7 @@ fn a_screen_shows_chains_upstreams_answers_and_lies() {
             "refused",
             "Lies (2)",
             "zcash.merkle-root",
+            "Disagreements (1), the last at height 2,899,990: http://away:1",
         ],
     );
 }
@@ -191,7 +196,11 @@ fn keys_lead_to_both_sides_of_a_lie_and_back() {
         upstream: "http://liar:1".into(),
         at: Some(NOW),
         rule: "zcash.merkle-root".into(),
-        words: "they differ".into(),
+        words: format!(
+            "the root is {}, but the blocks give {}",
+            "ab".repeat(32),
+            "cd".repeat(32)
+        ),
         height: Some(7),
         exhibits: vec![exhibit("as sent", "68690a"), exhibit("as checked", "00ff")],
     };
@@ -217,6 +226,9 @@ fn keys_lead_to_both_sides_of_a_lie_and_back() {
         &[
             "Both sides of a lie",
             "zcash.merkle-root at height 7",
+            // Whole, over two lines.
+            &"ab".repeat(32),
+            &"cd".repeat(32),
             "as sent (3 bytes)",
             "00000  68 69 0a",
             "hi·",

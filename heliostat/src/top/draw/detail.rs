@@ -49,10 +49,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, view: &View) {
         0..=14 => 0,
         _ => CHARTS,
     };
-    let [mix_area, charts_area, upstreams_area, findings_area] = Layout::vertical([
+    let forks = u16::from(!chain.disagreements.is_empty());
+    let [
+        mix_area,
+        charts_area,
+        upstreams_area,
+        forks_area,
+        findings_area,
+    ] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(charts),
         Constraint::Length(upstreams),
+        Constraint::Length(forks),
         Constraint::Fill(1),
     ])
     .areas(inside);
@@ -61,6 +69,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, view: &View) {
         draw_charts(frame, charts_area, view, name);
     }
     draw_upstreams(frame, upstreams_area, chain);
+    frame.render_widget(disagreements(view, name, chain), forks_area);
     draw_findings(frame, findings_area, view, name);
 }
 
@@ -152,15 +161,41 @@ fn draw_upstreams(frame: &mut Frame<'_>, area: Rect, chain: &ChainStatus) {
         let more = format!("… and {} more", all.len() - UPSTREAMS + 1);
         rows.push(Row::new([more]).dim());
     }
+    let names = all.iter().map(|one| one.name.as_str());
     let widths = [
-        Constraint::Fill(2),
+        name_width(names, area),
         Constraint::Length(11),
         Constraint::Length(7),
         Constraint::Length(11),
-        Constraint::Fill(3),
+        Constraint::Fill(1),
     ];
     let heads = Row::new(["Upstream", "State", "Role", "Height", "Why"]).dim();
     frame.render_widget(Table::new(rows, widths).header(heads), area);
+}
+
+/// As wide as the longest of them, but leaving two thirds to the rest: names
+/// often differ at their ends.
+fn name_width<'a>(names: impl Iterator<Item = &'a str>, area: Rect) -> Constraint {
+    let longest = names.map(|name| name.chars().count()).max();
+    let longest = u16::try_from(longest.unwrap_or(0)).unwrap_or(u16::MAX);
+    Constraint::Length(longest.clamp(8, (area.width / 3).max(8)))
+}
+
+/// How often upstreams gave different, equally valid answers, and the last
+/// time.
+fn disagreements(view: &View, name: &str, chain: &ChainStatus) -> Line<'static> {
+    let Some(last) = chain.disagreements.last() else {
+        return Line::default();
+    };
+    let count = chain.disagreements.len() + view.forks_left_out(name);
+    let words = format!(
+        "Disagreements ({}), the last at height {}: {} has {}",
+        whole(count as u64),
+        whole(last.height),
+        clean(&last.upstream),
+        clean(&last.theirs)
+    );
+    Line::from(words).yellow()
 }
 
 fn draw_findings(frame: &mut Frame<'_>, area: Rect, view: &View, name: &str) {
@@ -176,11 +211,13 @@ fn draw_findings(frame: &mut Frame<'_>, area: Rect, view: &View, name: &str) {
             Cell::from(clean(&one.words)),
         ])
     });
+    let rules = findings.iter().map(|one| one.rule.as_str());
+    let names = findings.iter().map(|one| one.upstream.as_str());
     let widths = [
-        Constraint::Fill(2),
+        name_width(rules, area),
         Constraint::Length(11),
-        Constraint::Fill(2),
-        Constraint::Fill(3),
+        name_width(names, area),
+        Constraint::Fill(1),
     ];
     let count = whole((findings.len() + view.left_out(name)) as u64);
     let title = format!("Lies ({count})");

@@ -11,7 +11,7 @@ use heliostat_observe::evidence::{Shown, ShownExhibit};
 
 use crate::top::{
     view::View,
-    words::{clean, known, whole},
+    words::{clean, known, whole, wrapped},
 };
 
 /// Bytes in a row of the dump.
@@ -25,10 +25,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
         height: area.height.saturating_sub(1),
         ..area
     };
+    // Without the frame.
+    let width = usize::from(area.width.saturating_sub(2));
     let lines = match &open.shown {
         None => vec![Line::from("…")],
         Some(Err(why)) => vec![Line::from(format!("it could not be read: {}", clean(why))).red()],
-        Some(Ok(shown)) => lines(shown),
+        Some(Ok(shown)) => lines(shown, width),
     };
     let longest = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let scroll = open.scroll.min(longest.saturating_sub(area.height / 2));
@@ -37,13 +39,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
     frame.render_widget(Paragraph::new(lines).block(block).scroll((scroll, 0)), area);
 }
 
-fn lines(shown: &Shown) -> Vec<Line<'static>> {
+fn lines(shown: &Shown, width: usize) -> Vec<Line<'static>> {
     let rule = format!("{} at height {}", clean(&shown.rule), known(shown.height));
     let mut lines = vec![
         Line::from(rule).red().bold(),
         Line::from(clean(&shown.upstream)),
-        Line::from(clean(&shown.words)),
     ];
+    lines.extend(wrapped(&clean(&shown.words), width).map(Line::from));
     for exhibit in &shown.exhibits {
         lines.push(Line::default());
         let cut = match exhibit.hex.len() / 2 < exhibit.size {
