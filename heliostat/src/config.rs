@@ -131,6 +131,8 @@ pub struct ObserveConfig {
 pub struct OtlpConfig {
     /// Its address; nothing is sent without it.
     pub endpoint: Option<String>,
+    /// What it speaks.
+    pub protocol: OtlpProtocol,
     /// The time between two pushes of the metrics.
     pub interval_seconds: u64,
     /// The share of answers that are traced, 0 to 1.
@@ -141,10 +143,22 @@ impl Default for OtlpConfig {
     fn default() -> Self {
         Self {
             endpoint: None,
+            protocol: OtlpProtocol::default(),
             interval_seconds: heliostat_observe::defaults::OTLP_INTERVAL.as_secs(),
             sample: heliostat_observe::defaults::OTLP_SAMPLE,
         }
     }
+}
+
+/// How a collector is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OtlpProtocol {
+    /// gRPC.
+    #[default]
+    Grpc,
+    /// Protobuf over HTTP.
+    Http,
 }
 
 /// What of `[door]` holds for the observe address.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 #[cfg(feature = "otlp")]
-use heliostat_observe::otlp::{Options, Otlp};
+use crate::config::OtlpProtocol;
+#[cfg(feature = "otlp")]
+use heliostat_observe::otlp::{Options, Otlp, Protocol};
 use heliostat_observe::{Metrics, Subject, logs::Extra};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +63,10 @@ pub fn open(config: &ObserveConfig) -> Result<(Telemetry, Option<Extra>), Config
     };
     let options = Options {
         endpoint: endpoint.clone(),
+        protocol: match config.otlp.protocol {
+            OtlpProtocol::Grpc => Protocol::Grpc,
+            OtlpProtocol::Http => Protocol::Http,
+        },
         interval: std::time::Duration::from_secs(config.otlp.interval_seconds),
         sample: config.otlp.sample,
         version: env!("CARGO_PKG_VERSION").to_owned(),

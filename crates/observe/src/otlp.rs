@@ -1,4 +1,5 @@
-//! Traces and metrics, sent to a collector over OTLP (gRPC).
+//! Traces and metrics, sent to a collector over OTLP: gRPC, or protobuf over
+//! HTTP.
 //!
 //! Metrics are the scraped ones under the same names; counters go without
 //! `_total`, which collectors that feed Prometheus add again. Spans are the
@@ -11,6 +12,7 @@
 //! the queue are dropped, and metrics are sent whole each time.
 
 mod convert;
+mod http;
 
 use std::{
     sync::Arc,
@@ -19,7 +21,9 @@ use std::{
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::{SpanExporter, WithTonicConfig as _};
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, metrics_service_client::MetricsServiceClient,
+};
 use opentelemetry_sdk::{
     Resource,
     trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider},
@@ -40,11 +44,24 @@ use crate::{
 /// What this process is called at the collector.
 const SERVICE: &str = "heliostat";
 
+/// How a collector is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// OTLP over gRPC, by custom on port 4317.
+    #[default]
+    Grpc,
+    /// OTLP as protobuf over HTTP, by custom on port 4318. `/v1/metrics` and
+    /// `/v1/traces` are added to the endpoint.
+    Http,
+}
+
 /// Where to send, and how much.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The collector: `http://127.0.0.1:4317`, or `https://…`.
     pub endpoint: String,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// The time between two pushes of the metrics.
     pub interval: Duration,
     /// The share of answers that are traced, 0 to 1.
@@ -57,7 +74,9 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
     /// The address is none.
-    #[error("{endpoint:?} is not a collector's address ({reason}); write http://HOST:4317")]
+    #[error(
+        "{endpoint:?} is not a collector's address ({reason}); write http://HOST:4317, or :4318 for HTTP"
+    )]
     Address {
         /// The address.
         endpoint: String,
@@ -74,9 +93,16 @@ pub enum OtlpError {
     },
 }
 
+/// What carries the messages; clones share connections.
+#[derive(Clone, Debug)]
+enum Link {
+    Grpc(Channel),
+    Http(http::Poster),
+}
+
 /// The way to one collector.
 pub struct Otlp {
-    channel: Channel,
+    link: Link,
     provider: SdkTracerProvider,
     options: Options,
     started: SystemTime,
@@ -92,29 +118,13 @@ impl Otlp {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn open(options: Options) -> Result<(Self, Extra), OtlpError> {
-        let channel = channel(&options.endpoint)?;
-        let exporter = SpanExporter::builder()
-            .with_tonic()
-            .with_channel(channel.clone())
-            .build()
-            .map_err(|error| OtlpError::Exporter {
-                endpoint: options.endpoint.clone(),
-                reason: error.to_string(),
-            })?;
-        let batches = BatchConfigBuilder::default()
-            .with_max_queue_size(OTLP_SPANS)
-            .with_max_export_batch_size(OTLP_SPANS / 4)
-            .with_scheduled_delay(OTLP_SPAN_DELAY)
-            .build();
-        let processor = BatchSpanProcessor::builder(exporter)
-            .with_batch_config(batches)
-            .build();
+        let link = Link::to(&options.endpoint, options.protocol)?;
         let resource = Resource::builder_empty()
             .with_service_name(SERVICE)
             .with_attribute(KeyValue::new("service.version", options.version.clone()))
             .build();
         let provider = SdkTracerProvider::builder()
-            .with_span_processor(processor)
+            .with_span_processor(link.processor(&options.endpoint)?)
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
                 options.sample,
             ))))
@@ -129,7 +139,7 @@ impl Otlp {
                 metadata.is_span() && metadata.target().starts_with("heliostat")
             }));
         let otlp = Self {
-            channel,
+            link,
             provider,
             options,
             started: SystemTime::now(),
@@ -171,20 +181,71 @@ impl Otlp {
     /// Sends every metric once.
     async fn push(&self, subject: &dyn Subject, metrics: &Metrics) -> Result<(), String> {
         let text = metrics.scrape(Arc::new(full_status(subject).await));
+        let now = nanos(SystemTime::now());
         let request = convert::request(
             &samples::read(&text),
             &convert::Frame {
                 service: SERVICE,
                 version: &self.options.version,
-                started: nanos(self.started),
-                now: nanos(SystemTime::now()),
+                // The clock may have been set back since.
+                started: nanos(self.started).min(now),
+                now,
             },
         );
-        let mut client = MetricsServiceClient::new(self.channel.clone());
-        match time::timeout(OTLP_TIMEOUT, client.export(request)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(status)) => Err(format!("{}: {}", status.code(), status.message())),
+        match time::timeout(OTLP_TIMEOUT, self.link.metrics(request)).await {
+            Ok(done) => done,
             Err(_) => Err(format!("no answer within {} s", OTLP_TIMEOUT.as_secs())),
+        }
+    }
+}
+
+impl Link {
+    /// Connects to nobody yet.
+    fn to(endpoint: &str, protocol: Protocol) -> Result<Self, OtlpError> {
+        Ok(match protocol {
+            // A connection that is made when it is first used, and again
+            // whenever it broke.
+            Protocol::Grpc => Self::Grpc(to(endpoint)?.connect_lazy()),
+            Protocol::Http => Self::Http(http::Poster::to(endpoint)?),
+        })
+    }
+
+    /// Collects spans, and sends them from a thread of its own.
+    fn processor(&self, endpoint: &str) -> Result<BatchSpanProcessor, OtlpError> {
+        let batches = BatchConfigBuilder::default()
+            .with_max_queue_size(OTLP_SPANS)
+            .with_max_export_batch_size(OTLP_SPANS / 4)
+            .with_scheduled_delay(OTLP_SPAN_DELAY)
+            .build();
+        let channel = match self {
+            Self::Grpc(channel) => channel.clone(),
+            Self::Http(poster) => {
+                let exporter = http::Exporter::over(poster.clone());
+                let processor = BatchSpanProcessor::builder(exporter);
+                return Ok(processor.with_batch_config(batches).build());
+            }
+        };
+        let exporter = SpanExporter::builder()
+            .with_tonic()
+            .with_channel(channel)
+            .build()
+            .map_err(|error| OtlpError::Exporter {
+                endpoint: endpoint.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let processor = BatchSpanProcessor::builder(exporter);
+        Ok(processor.with_batch_config(batches).build())
+    }
+
+    async fn metrics(&self, request: ExportMetricsServiceRequest) -> Result<(), String> {
+        match self {
+            Self::Grpc(channel) => {
+                let mut client = MetricsServiceClient::new(channel.clone());
+                let done = client.export(request).await;
+                done.map(drop)
+                    .map_err(|status| format!("{}: {}", status.code(), status.message()))
+            }
+            Self::Http(poster) => poster.post(http::METRICS, &request).await,
         }
     }
 }
@@ -195,12 +256,6 @@ impl Otlp {
 /// The address is none.
 pub fn check(endpoint: &str) -> Result<(), OtlpError> {
     to(endpoint).map(|_| ())
-}
-
-/// A connection that is made when it is first used, and again whenever it
-/// broke.
-fn channel(endpoint: &str) -> Result<Channel, OtlpError> {
-    Ok(to(endpoint)?.connect_lazy())
 }
 
 fn to(endpoint: &str) -> Result<Endpoint, OtlpError> {

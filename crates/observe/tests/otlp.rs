@@ -11,7 +11,7 @@ use futures::{FutureExt, future::BoxFuture};
 use heliostat_observe::{
     ChainStatus, Head, Metrics, Status, Subject, logs,
     metrics::METRICS,
-    otlp::{Options, Otlp},
+    otlp::{Options, Otlp, Protocol},
 };
 use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point};
 use tokio::net::TcpListener;
@@ -46,6 +46,7 @@ impl Subject for Fixed {
 fn options(address: SocketAddr, sample: f64) -> Options {
     Options {
         endpoint: format!("http://{address}"),
+        protocol: Protocol::Grpc,
         interval: Duration::from_millis(20),
         sample,
         version: "1.2.3".into(),
@@ -84,10 +85,27 @@ async fn answer(extra: logs::Extra) -> Arc<Metrics> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_gets_every_metric_and_every_answer() {
+async fn a_collector_gets_every_metric_and_every_answer_over_grpc() {
     let collector = Collector::default();
     let (address, serving) = collector.serve().await;
-    let (otlp, extra) = Otlp::open(options(address, 1.0)).expect("an address");
+    gets_everything(&collector, options(address, 1.0)).await;
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_gets_every_metric_and_every_answer_over_http() {
+    let collector = Collector::default();
+    let (address, serving) = collector.serve_http().await;
+    let options = Options {
+        protocol: Protocol::Http,
+        ..options(address, 1.0)
+    };
+    gets_everything(&collector, options).await;
+    serving.abort();
+}
+
+async fn gets_everything(collector: &Collector, options: Options) {
+    let (otlp, extra) = Otlp::open(options).expect("an address");
     let metrics = answer(extra).await;
     let stop = CancellationToken::new();
     let run = tokio::spawn(otlp.run(Arc::new(Fixed), metrics, stop.clone()));
@@ -153,7 +171,6 @@ async fn a_collector_gets_every_metric_and_every_answer() {
         !sent.contains("secret") && !sent.contains("chosen"),
         "{sent}"
     );
-    serving.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,14 +211,38 @@ async fn a_collector_that_is_away_or_refuses_is_tried_again() {
     serving.abort();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_refuses_over_http_is_tried_again() {
+    let collector = Collector::default();
+    *collector.refuses.lock().expect("no panic") = true;
+    let (address, serving) = collector.serve_http().await;
+    let options = Options {
+        endpoint: format!("http://{address}/"),
+        protocol: Protocol::Http,
+        ..options(address, 1.0)
+    };
+    let (otlp, _) = Otlp::open(options).expect("an address");
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(otlp.run(Arc::new(Fixed), Arc::default(), stop.clone()));
+    collector.pushes(2).await;
+    *collector.refuses.lock().expect("no panic") = false;
+    collector.pushes(4).await;
+    stop.cancel();
+    run.await.expect("it ends");
+    serving.abort();
+}
+
 #[tokio::test]
 async fn what_is_no_address_is_refused_in_words() {
     for wrong in ["", "127.0.0.1:4317", "ftp://h:1", "http://[::1"] {
-        let options = Options {
-            endpoint: wrong.to_owned(),
-            ..options(([127, 0, 0, 1], 1).into(), 1.0)
-        };
-        let error = Otlp::open(options).err().expect("it is no address");
-        assert!(error.to_string().contains("http://HOST:4317"), "{error}");
+        for protocol in [Protocol::Grpc, Protocol::Http] {
+            let options = Options {
+                endpoint: wrong.to_owned(),
+                protocol,
+                ..options(([127, 0, 0, 1], 1).into(), 1.0)
+            };
+            let error = Otlp::open(options).err().expect("it is no address");
+            assert!(error.to_string().contains("http://HOST:4317"), "{error}");
+        }
     }
 }

@@ -92,7 +92,7 @@ const TABLES: &[Table] = &[
     table("observe", "Metrics, health, status and logs."),
     table(
         "observe.otlp",
-        "The OpenTelemetry collector that traces and metrics are sent to, over gRPC.",
+        "The OpenTelemetry collector that traces and metrics are sent to, over gRPC or HTTP.",
     ),
 ];
 
@@ -231,6 +231,8 @@ const SETTINGS: &[Setting] = &[
         "A file that events are appended to."),
     set("observe.otlp", "endpoint", "nothing is sent", r#""http://127.0.0.1:4317""#, "",
         "The collector's address, `http://` or `https://`. Metrics are those of `/metrics`, counters without `_total`; traces have the method, chain, status and grade of an answer and the questions to upstreams it took, never what was asked."),
+    set("observe.otlp", "protocol", "`grpc`", r#""grpc""#, "",
+        "`grpc` (a collector's port 4317), or `http`: protobuf over HTTP (port 4318), with `/v1/metrics` and `/v1/traces` added to the endpoint."),
     set("observe.otlp", "interval-seconds", "15", "15", "",
         "The time between two pushes of the metrics."),
     set("observe.otlp", "sample", "0.01", "0.01", "",

@@ -16,15 +16,29 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_gets_the_metrics_and_the_answers_of_a_process() {
+async fn a_collector_gets_the_metrics_and_the_answers_of_a_process_over_grpc() {
     let collector = Collector::default();
     let (address, serving) = collector.serve().await;
+    gets_what_happens(&collector, &format!("endpoint = 'http://{address}'")).await;
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_gets_the_metrics_and_the_answers_of_a_process_over_http() {
+    let collector = Collector::default();
+    let (address, serving) = collector.serve_http().await;
+    let lines = format!("endpoint = 'http://{address}'\nprotocol = 'http'");
+    gets_what_happens(&collector, &lines).await;
+    serving.abort();
+}
+
+async fn gets_what_happens(collector: &Collector, lines: &str) {
     let node = Node::start(chain(20).chain().clone()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("heliostat.toml");
     let config = format!(
         "[store]\naddress = 'memory:'\n[observe]\nlisten = '127.0.0.1:0'\nlog-format = 'json'\n\
-         [observe.otlp]\nendpoint = 'http://{address}'\ninterval-seconds = 1\nsample = 1.0\n\
+         [observe.otlp]\n{lines}\ninterval-seconds = 1\nsample = 1.0\n\
          [chain.mine]\nledger = 'zcash'\nlisten = '127.0.0.1:0'\n\
          [[chain.mine.upstream]]\nurl = '{}'\n",
         node.handle().url()
@@ -90,5 +104,4 @@ async fn a_collector_gets_the_metrics_and_the_answers_of_a_process() {
     assert_eq!(text(&block.attributes, "code"), Some("ok"));
     let asked = answered("getblockchaininfo").expect("questions to upstreams are spans");
     assert_eq!(asked.kind, 3, "a client's span");
-    serving.abort();
 }

@@ -7,6 +7,13 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use opentelemetry_proto::tonic::{
     collector::{
         metrics::v1::{
@@ -22,6 +29,7 @@ use opentelemetry_proto::tonic::{
     metrics::v1::Metric,
     trace::v1::Span,
 };
+use prost::Message as _;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tonic::{
     Request as Call, Response, Status as Refusal,
@@ -44,15 +52,9 @@ impl MetricsService for Collector {
         &self,
         request: Call<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Refusal> {
-        let refuses = *self.refuses.lock().expect("no panic");
-        self.metrics
-            .lock()
-            .expect("no panic")
-            .push(request.into_inner());
-        self.news.notify_waiters();
-        match refuses {
-            true => Err(Refusal::unavailable("full")),
-            false => Ok(Response::new(Default::default())),
+        match self.keep(request.into_inner()) {
+            true => Ok(Response::new(Default::default())),
+            false => Err(Refusal::unavailable("full")),
         }
     }
 }
@@ -92,6 +94,27 @@ impl Collector {
         (address, task)
     }
 
+    /// Serves it over HTTP on a port of its own.
+    pub async fn serve_http(&self) -> (SocketAddr, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let router = Router::new()
+            .route("/v1/metrics", post(http_metrics))
+            .route("/v1/traces", post(http_traces))
+            .with_state(self.clone());
+        let task = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("it serves");
+        });
+        (address, task)
+    }
+
+    /// Keeps a push of metrics; whether it is answered well.
+    fn keep(&self, request: ExportMetricsServiceRequest) -> bool {
+        self.metrics.lock().expect("no panic").push(request);
+        self.news.notify_waiters();
+        !*self.refuses.lock().expect("no panic")
+    }
+
     /// Returns when `count` pushes of metrics have come.
     pub async fn pushes(&self, count: usize) {
         loop {
@@ -125,6 +148,42 @@ impl Collector {
         let scopes = resources.flat_map(|resource| &resource.scope_spans);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
+}
+
+/// The answer to a body that is no such message in protobuf.
+fn not_protobuf(headers: &HeaderMap) -> Option<StatusCode> {
+    let kind = headers.get("content-type").map(|kind| kind.as_bytes());
+    (kind != Some(b"application/x-protobuf")).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}
+
+async fn http_metrics(
+    State(collector): State<Collector>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    if let Some(refused) = not_protobuf(&headers) {
+        return refused;
+    }
+    match ExportMetricsServiceRequest::decode(body).map(|request| collector.keep(request)) {
+        Ok(true) => StatusCode::OK,
+        Ok(false) => StatusCode::SERVICE_UNAVAILABLE,
+        Err(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+async fn http_traces(
+    State(collector): State<Collector>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    if let Some(refused) = not_protobuf(&headers) {
+        return refused;
+    }
+    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    collector.spans.lock().expect("no panic").push(request);
+    StatusCode::OK
 }
 
 /// A text attribute.
