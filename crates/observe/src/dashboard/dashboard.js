@@ -5,6 +5,10 @@ import { open } from "./evidence.js";
 import { bytes, duration, make, own, perSecond, show, whole } from "./words.js";
 
 const RETRY_MS = 5000;
+/** Disagreements shown at first. */
+const NEWEST = 5;
+/** An hour of them, and some. */
+const SAMPLES = 400;
 
 const page = { status: null, samples: [], at: 0, omitted: {}, chains: new Map() };
 const byId = (id) => document.getElementById(id);
@@ -65,18 +69,33 @@ function upstreams(all) {
   return [table("Upstreams", ["Name", "State", "Role", "Height", "Why"], rows)];
 }
 
-function disagreements([all, omitted]) {
-  const rows = [...all].reverse().map((one) => make("tr", {},
+function forks(all) {
+  const rows = all.map((one) => make("tr", {},
     make("th", { scope: "row", class: "short", "data-label": "at height" }, whole(one.height)),
     make("td", { class: "full" }, one.upstream),
     make("td", { class: "full", "data-label": "theirs" }, make("code", {}, one.theirs)),
     make("td", { class: "full", "data-label": "ours" }, make("code", {}, one.ours))));
-  return [
-    make("h3", {}, `Disagreements (${all.length + omitted})`),
-    make("p", { class: "muted" }, "Different answers that are equally valid: forks, not lies."),
-    table("Disagreements", ["Height", "Upstream", "Theirs", "Ours"], rows),
-    omitted > 0 ? make("p", { class: "muted" }, `${whole(omitted)} older ones are not shown.`) : null,
-  ];
+  return table("Disagreements", ["Height", "Upstream", "Theirs", "Ours"], rows);
+}
+
+/** One upstream on a fork disagrees at every height: the newest are enough. */
+function disagreements(shown) {
+  return ([all, omitted]) => {
+    if (all.length === 0) return [];
+    const newestFirst = [...all].reverse();
+    const older = newestFirst.slice(NEWEST);
+    const rest = older.length === 0 ? null
+      : make("details", {}, make("summary", {}, `${whole(older.length)} older`), forks(older));
+    if (rest && shown.older) rest.open = true;
+    if (rest) rest.addEventListener("toggle", () => { shown.older = rest.open; });
+    return [
+      make("h3", {}, `Disagreements (${whole(all.length + omitted)})`),
+      make("p", { class: "muted" }, "Different answers that are equally valid: forks, not lies."),
+      forks(newestFirst.slice(0, NEWEST)),
+      rest,
+      omitted > 0 ? make("p", { class: "muted" }, `${whole(omitted)} still older ones are not shown.`) : null,
+    ];
+  };
 }
 
 function receipts(all) {
@@ -132,7 +151,7 @@ function frame(name) {
     make("h3", {}, "How answers of the last hour were checked"), parts.mix,
     make("h3", {}, "Upstreams"), parts.upstreams,
     parts.findings, parts.disagreements, parts.receipts);
-  return { id, section, parts, opened: new Set(), name };
+  return { id, section, parts, opened: new Set(), older: false, name };
 }
 
 function title(id) {
@@ -151,14 +170,25 @@ function drawChain(shown, chain) {
   show(parts.facts, [{ ...chain, upstreams: 0, findings: 0, disagreements: 0 }, age], facts);
   show(parts.upstreams, chain.upstreams, upstreams);
   show(parts.findings, [chain.findings, liesLeftOut], findings(name, shown.opened));
-  const forks = [chain.disagreements, forksLeftOut];
-  show(parts.disagreements, forks, (all) => (all[0].length > 0 ? disagreements(all) : []));
+  show(parts.disagreements, [chain.disagreements, forksLeftOut], disagreements(shown));
   const kept = Object.entries(chain.outbox).filter(([, count]) => count > 0);
   show(parts.receipts, kept, (all) => (all.length > 0 ? receipts(all) : []));
 }
 
+/** The samples of the last hour with the time each of them ended, counted back
+    from now by their lengths: the machine's clock may have jumped meanwhile. */
+function timed(samples) {
+  let at = page.at;
+  const placed = [...samples].reverse().map((sample) => {
+    const ended = at;
+    at -= sample.seconds;
+    return { ...sample, at: ended };
+  });
+  return placed.filter((sample) => sample.at > page.at - HOUR).reverse();
+}
+
 function drawSamples(shown) {
-  const samples = page.samples
+  const samples = timed(page.samples)
     .filter((sample) => own(sample.chains, shown.name))
     .map((sample) => ({ at: sample.at, seconds: sample.seconds, ...own(sample.chains, shown.name) }));
   shown.parts.charts.replaceChildren(...charts(samples, page.at));
@@ -226,7 +256,7 @@ function takeIn(news) {
   }
   if (!page.status) return;
   const fresh = news.samples || [];
-  page.samples = page.samples.concat(fresh).filter((sample) => sample.at > page.at - HOUR);
+  page.samples = page.samples.concat(fresh).slice(-SAMPLES);
   draw();
   if (fresh.length > 0) page.chains.forEach(drawSamples);
   byId("release").textContent = `${page.status.version}, up ${duration(news.uptime_seconds)}`;

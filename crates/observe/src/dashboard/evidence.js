@@ -56,7 +56,7 @@ export async function open(place, chain, nth, limit) {
     if (more) more.addEventListener("click", () => open(place, chain, nth, MORE_BYTES));
     place.replaceChildren(
       make("p", {}, make("span", { class: "muted" }, found.upstream), " — ", found.words),
-      found.at ? make("p", { class: "muted" }, `Found ${new Date(found.at * 1000).toISOString()}`) : "",
+      found.at ? make("p", { class: "muted" }, `Found ${new Date(found.at * 1000).toISOString().replace(".000Z", "Z")}`) : "",
       make("div", { class: "sides" }, ...found.exhibits.map(exhibit)),
       more || "");
   } catch (error) {

@@ -9,6 +9,7 @@ use axum::{
     routing::get,
 };
 use futures::{StreamExt, stream};
+use heliostat_observe::Disagreement;
 use tower::ServiceExt;
 
 use crate::{
@@ -18,7 +19,11 @@ use crate::{
 
 /// An upstream's words as long as they come.
 const SAID: &str = "the node is still syncing: 2,899,001 of 2,900,007 blocks, and says so in a \
-                    sentence that needs two lines on a phone";
+                    sentence that needs two lines on a phone, about \
+                    0beaed5c384a138f61729e3ab055511bba06a2a7f758aea4b7cda96237ebc291";
+/// A name that breaks nowhere by itself.
+const LONG: &str = "http://aratherlongnameofanodeinsomecluster_zcash_mainnet_archive_eu_central_1.\
+                    internal.example.com:8232";
 
 /// The smallest contrast of any text with what it stands on.
 const CONTRAST: &str = r#"(() => {
@@ -144,6 +149,67 @@ async fn a_finding_opens_to_both_sides_and_stays_open() {
 }
 
 #[tokio::test]
+async fn the_newest_disagreements_are_shown_and_the_older_ones_stay_open_once_opened() {
+    let mut forked = chain(SAID);
+    let fork = forked.disagreements.remove(0);
+    forked.disagreements = (0..12)
+        .map(|nth| Disagreement {
+            height: 1_000 + nth,
+            ..fork.clone()
+        })
+        .collect();
+    let stage = Stage::set(&[("alpha", forked)]).await;
+    let Some(mut browser) = shown(&stage).await else {
+        return;
+    };
+    let before = text(&mut browser).await;
+    for (said, is) in [("1,011", true), ("1,007", true), ("1,006", false)] {
+        assert_eq!(before.contains(said), is, "{said}: {before}");
+    }
+    browser
+        .evaluate("[...document.querySelectorAll('summary')].find((one) => one.innerText === '7 older').click()")
+        .await;
+    stage.change("alpha", |chain| {
+        chain.disagreements.push(Disagreement {
+            height: 1_012,
+            ..fork
+        });
+    });
+    browser
+        .until("document.body.innerText.includes('1,012')")
+        .await;
+    let after = text(&mut browser).await;
+    assert!(
+        after.contains("8 older") && after.contains("1,000"),
+        "{after}"
+    );
+}
+
+#[tokio::test]
+async fn charts_are_drawn_alike_when_the_clock_of_the_process_jumped() {
+    let mut drawn = Vec::new();
+    for jump in [0, 5 * 3_600, -5 * 3_600] {
+        let jumped = |router| with_an_hour(router, jump);
+        let stage = Stage::set_behind(&[("alpha", chain(SAID))], jumped).await;
+        let Some(mut browser) = shown(&stage).await else {
+            return;
+        };
+        browser
+            .until("document.querySelector('.legend') !== null")
+            .await;
+        let lines =
+            "[...document.querySelectorAll('.charts path')].map((one) => one.getAttribute('d'))";
+        drawn.push(browser.evaluate(lines).await);
+        drop(browser);
+        stage.strike().await;
+    }
+    let points = drawn[0][0].as_str().expect("a line").matches('L').count();
+    assert!(points > 300, "{points}");
+    assert_eq!(drawn[0], drawn[1]);
+    assert_eq!(drawn[0], drawn[2]);
+}
+
+#[tokio::test]
 async fn markup_from_upstreams_is_shown_and_never_obeyed() {
     let mut hostile = chain(MARKUP);
     hostile.head.as_mut().expect("it has one").id = MARKUP.into();
@@ -190,15 +256,22 @@ async fn markup_from_upstreams_is_shown_and_never_obeyed() {
     browser.picture("hostile").await;
 }
 
-/// The router, with events that have an hour behind them.
-fn with_an_hour(router: Router) -> Router {
+/// The router, with events that have an hour behind them, in whose middle the
+/// clock jumped by this many seconds.
+fn with_an_hour(router: Router, jump: i64) -> Router {
     let real = router.clone();
     let events = move || async move {
         let request = http::Request::get("/status").body(Body::empty());
         let answer = real.oneshot(request.expect("a valid request")).await;
         let body = to_bytes(answer.expect("infallible").into_body(), 1 << 20).await;
         let status = serde_json::from_slice(&body.expect("a status")).expect("it is JSON");
-        let event = Event::default().data(hour(status, &["alpha", "beta"]).to_string());
+        let mut hour = hour(status, &["alpha", "beta"]);
+        let samples = hour["samples"].as_array_mut().expect("samples");
+        for sample in samples.iter_mut().take(180) {
+            let at = sample["at"].as_i64().expect("a time");
+            sample["at"] = (at - jump).into();
+        }
+        let event = Event::default().data(hour.to_string());
         let rest = stream::pending();
         Sse::new(stream::iter([Ok::<_, Infallible>(event)]).chain(rest))
     };
@@ -214,8 +287,9 @@ async fn the_page_reads_on_a_phone_and_a_desk_in_dark_and_light() {
     second.not_ready = vec!["the newest block is 12 min old".into()];
     (second.findings, second.disagreements) = (Vec::new(), Vec::new());
     second.upstreams.truncate(2);
+    second.upstreams[1].name = LONG.into();
     let chains = [("alpha", chain(SAID)), ("beta", second)];
-    let stage = Stage::set_behind(&chains, with_an_hour).await;
+    let stage = Stage::set_behind(&chains, |router| with_an_hour(router, 0)).await;
     *stage.told.evidence.lock().expect("no panic") = evidence("alpha", SAID);
     let Some(mut browser) = shown(&stage).await else {
         return;
