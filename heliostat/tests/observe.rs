@@ -1,5 +1,5 @@
 //! What an operator sees of a real process: the page in a real browser, health
-//! checks, the service manager, a collector.
+//! checks, the service manager, a collector, a Prometheus.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -16,6 +16,8 @@ mod health;
 mod manager;
 #[path = "observe/page.rs"]
 mod page;
+#[path = "observe/prometheus.rs"]
+mod prometheus;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;
