@@ -12,13 +12,15 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use axum::{
-    Router,
+    Json, Router,
     body::{Body, Bytes},
     routing::{get, post},
 };
 use futures::{StreamExt as _, stream};
 use heliostat_core::Assurance;
-use heliostat_door::{Door, Limits, Options, Tls, defaults};
+use heliostat_door::{
+    Connections, Counts, Door, Limits, Options, Refused, Tls, defaults, networks,
+};
 use heliostat_node::{Follower, Role, Settings as FollowSettings, Upstreams};
 use heliostat_sim::zcash::{Node, generator::Generator};
 use heliostat_zcash::{
@@ -54,6 +56,32 @@ pub struct Entrances {
     pub certificate: Vec<u8>,
     /// The newest height.
     pub tip: u64,
+}
+
+/// What the plaintext door has counted.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Tally {
+    /// Connections cut, for whatever reason.
+    pub cut: u64,
+    /// Connections refused because of what others of the address did.
+    pub refused: u64,
+}
+
+impl Tally {
+    fn of(counts: &Counts) -> Self {
+        Self {
+            cut: counts.cut.values().sum(),
+            refused: counts.refused[Refused::Penalty.as_str()],
+        }
+    }
+
+    /// What was counted after `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            cut: self.cut - earlier.cut,
+            refused: self.refused - earlier.refused,
+        }
+    }
 }
 
 /// Serves until standard input ends; the first line of standard output says
@@ -97,13 +125,23 @@ pub async fn serve(seed: u64, blocks: u64, mix: &str) -> Result<()> {
         .await?;
     drop(generator);
 
-    let service = service.merge(prey());
     let bare = TcpListener::bind("127.0.0.1:0").await?;
-    let door = Door::bind("127.0.0.1:0", Options::default()).await?;
+    // Every address but the one that measures without an attack is treated as
+    // the whole internet is.
+    let limits = Limits {
+        exempt: vec![networks::network("127.0.0.1")?],
+        ..Limits::default()
+    };
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let door = Door::bind("127.0.0.1:0", options.clone()).await?;
+    let service = service.merge(prey(door.connections()));
     let tls = Tls::self_signed(&["localhost".to_owned()])?;
     let secure = Options {
         tls: Some(tls.clone()),
-        ..Options::default()
+        ..options
     };
     let secure = Door::bind("127.0.0.1:0", secure).await?;
     let entrances = Entrances {
@@ -127,11 +165,16 @@ pub async fn serve(seed: u64, blocks: u64, mix: &str) -> Result<()> {
 }
 
 /// What attackers ask for: an answer without an end, one that never begins,
-/// and somebody who takes a body.
-fn prey() -> Router {
+/// and somebody who takes a body; and what became of them at the door.
+fn prey(connections: Connections) -> Router {
     const CHUNK: Bytes = Bytes::from_static(&[7; 16 << 10]);
     let endless = || async { Body::from_stream(stream::repeat(CHUNK).map(Ok::<_, Infallible>)) };
+    let tally = move || {
+        let tally = Tally::of(&connections.counts());
+        async move { Json(tally) }
+    };
     Router::new()
+        .route("/tally", get(tally))
         .route("/endless", get(endless))
         .route("/never", get(std::future::pending::<()>))
         .route(
@@ -152,7 +195,7 @@ async fn bare_server(listener: TcpListener, service: Router) {
         .initial_stream_window_size(defaults::STREAM_WINDOW)
         .initial_connection_window_size(defaults::CONNECTION_WINDOW)
         .max_send_buf_size(defaults::SEND_BUFFER)
-        .max_header_list_size(defaults::MAX_HEADERS);
+        .max_header_list_size(defaults::HTTP2_HEADERS);
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         let (http, service) = (http.clone(), service.clone());

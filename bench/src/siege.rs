@@ -1,6 +1,8 @@
 //! Attackers at the door, and a good client meanwhile. Server, attackers and
 //! client are processes of their own. Attackers run with the lowest priority:
-//! those of real life bring their own processors.
+//! those of real life bring their own processors. Each of them, and the good
+//! client, has an address of its own (Linux takes all of 127.0.0.0/8 for
+//! loopback), of which none is exempt from the door's limits.
 
 // The attackers are those of the door's own test, which has some more.
 #[allow(dead_code, reason = "the test uses the rest")]
@@ -9,7 +11,8 @@ mod attacks;
 
 use std::{
     env,
-    net::SocketAddr,
+    io::{Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -19,10 +22,17 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use attacks::Flood;
+use attacks::{Flood, Target};
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpSocket;
 
-use crate::{client::Connection, host::Host, load::percentile_ms, machine, servers::end};
+use crate::{
+    client::Connection,
+    host::{Host, Tally},
+    load::percentile_ms,
+    machine,
+    servers::end,
+};
 
 /// Blocks of each of the good client's requests.
 const SPAN: u64 = 20;
@@ -30,6 +40,10 @@ const SPAN: u64 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long the good client is measured before anybody attacks.
 const BASELINE: Duration = Duration::from_secs(10);
+/// The good client's address.
+const GOOD: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
+/// Attackers in each network of 256 addresses, from 127.1.0.0 on.
+const NEIGHBOURS: usize = 250;
 /// How often the server's memory is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -66,8 +80,8 @@ pub struct Plan {
 /// What became of the attackers of one kind.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ends {
-    /// How often an attacker was disconnected.
-    cut: usize,
+    /// How often an attacker was disconnected, or not even let in.
+    ended: usize,
     /// How often one found the door shut or was cut while it began.
     failed: usize,
     /// How often one was still connected when time was up.
@@ -87,9 +101,9 @@ pub async fn run(plan: Plan) -> Result<()> {
         false => plan.attacks,
     };
     println!(
-        "| attack | attackers | cut | cut p50 s | p99 s | longest s | good answers | good p99 ms before | during | ratio | memory before MiB | growth MiB | load |"
+        "| attack | attackers | connections | cut | refused | left | p50 s | p99 s | longest s | good answers | good p99 ms before | during | ratio | memory before MiB | growth MiB | load |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for name in names {
         let count = match name.as_str() {
             "slow-headers" | "slow-body" | "silent" => plan.sockets,
@@ -97,6 +111,7 @@ pub async fn run(plan: Plan) -> Result<()> {
         };
         let before = good_client(&host, Until::Over(BASELINE)).await?;
         let memory = Arc::new(Mutex::new(Memory::at(host.pid())?));
+        let earlier = counted(&host)?;
         let mut attackers = Attackers::start(&door, &name, count, plan.seconds)?;
         let over = Arc::new(AtomicBool::new(false));
         let watching = tokio::spawn(watch(host.pid(), Arc::clone(&memory), Arc::clone(&over)));
@@ -111,12 +126,14 @@ pub async fn run(plan: Plan) -> Result<()> {
         let during = good_client(&host, Until::Set(Arc::clone(&over))).await?;
         let ends = ends.await??;
         watching.await??;
+        let tally = counted(&host)?.since(&earlier);
         let memory = memory.lock().expect("nobody panics while holding it");
         let p99 = |times: &[Duration]| percentile_ms(times, 99);
         println!(
-            "| {name} | {count} | {} ({} failed, {} left) | {} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.1} |",
-            ends.cut,
-            ends.failed,
+            "| {name} | {count} | {} | {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.1} |",
+            ends.ended + ends.failed,
+            tally.cut,
+            tally.refused,
             ends.left,
             shown(ends.p50),
             shown(ends.p99),
@@ -164,6 +181,25 @@ async fn watch(pid: u32, memory: Arc<Mutex<Memory>>, over: Arc<AtomicBool>) -> R
     Ok(())
 }
 
+/// What the door has counted so far.
+fn counted(host: &Host) -> Result<Tally> {
+    let mut stream = TcpStream::connect(&host.entrances.bare)?;
+    stream.write_all(b"GET /tally HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("no answer")?;
+    serde_json::from_str(body).with_context(|| format!("the host said {body:?}"))
+}
+
+/// A connection of the good client.
+async fn connect(door: &str) -> Result<Connection> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((GOOD, 0).into())?;
+    let stream = socket.connect(door.parse()?).await?;
+    stream.set_nodelay(true)?;
+    Connection::over(stream, door).await
+}
+
 /// How long the good client goes on.
 enum Until {
     Over(Duration),
@@ -174,10 +210,10 @@ enum Until {
 /// new connection, and checks them. Any failure fails the run. The times of
 /// its requests, sorted.
 async fn good_client(host: &Host, until: Until) -> Result<Vec<Duration>> {
-    let server = format!("http://{}", host.entrances.door);
+    let door = &host.entrances.door;
     let start = Instant::now();
     let mut times = Vec::new();
-    let mut connection = Connection::open(&server).await?;
+    let mut connection = connect(door).await?;
     let mut asked = 0;
     loop {
         let over = match &until {
@@ -191,7 +227,7 @@ async fn good_client(host: &Host, until: Until) -> Result<Vec<Duration>> {
         asked += 1;
         let began = Instant::now();
         if asked % 2 == 0 {
-            connection = Connection::open(&server).await?;
+            connection = connect(door).await?;
         }
         let range = connection.range("GetBlockRange", from, from + SPAN - 1, &[]);
         let tally = range.await.context("a good request failed")?;
@@ -261,7 +297,7 @@ pub async fn attack(address: SocketAddr, name: String, count: usize, seconds: f6
         milliseconds.is_finite().then_some(milliseconds / 1e3)
     };
     let ends = Ends {
-        cut: times.len(),
+        ended: times.len(),
         failed,
         left,
         p50: seconds(50),
@@ -282,10 +318,15 @@ struct Outcome {
 
 async fn again_and_again(address: SocketAddr, name: String, n: usize, until: Instant) -> Outcome {
     let mut outcome = Outcome::default();
+    let from = Ipv4Addr::new(127, 1, (n / NEIGHBOURS) as u8, (n % NEIGHBOURS + 1) as u8);
+    let target = Target {
+        from: IpAddr::V4(from),
+        door: address,
+    };
     while Instant::now() < until {
         let began = Instant::now();
         let name = name.clone();
-        let mut once = tokio::spawn(async move { one(address, &name, n).await });
+        let mut once = tokio::spawn(async move { one(target, &name, n).await });
         let time = until.saturating_duration_since(began);
         match tokio::time::timeout(time, &mut once).await {
             Ok(Ok(Ok(()))) => outcome.times.push(began.elapsed()),
@@ -299,17 +340,17 @@ async fn again_and_again(address: SocketAddr, name: String, n: usize, until: Ins
     outcome
 }
 
-async fn one(address: SocketAddr, name: &str, n: usize) -> Result<()> {
+async fn one(target: Target, name: &str, n: usize) -> Result<()> {
     let over_http2 = n.is_multiple_of(2);
     match name {
-        "slow-headers" => attacks::slow_headers(address, over_http2).await,
-        "slow-body" => attacks::slow_body(address, over_http2).await,
-        "silent" => attacks::silent(address).await,
-        "unread" => attacks::unread(address, over_http2).await,
-        "rapid-reset" => attacks::flood(address, Flood::RapidReset).await,
-        "continuation" => attacks::flood(address, Flood::Continuation).await,
-        "settings" => attacks::flood(address, Flood::Settings).await,
-        "ping" => attacks::flood(address, Flood::Ping).await,
+        "slow-headers" => attacks::slow_headers(target, over_http2).await,
+        "slow-body" => attacks::slow_body(target, over_http2).await,
+        "silent" => attacks::silent(target).await,
+        "unread" => attacks::unread(target, over_http2).await,
+        "rapid-reset" => attacks::flood(target, Flood::RapidReset).await,
+        "continuation" => attacks::flood(target, Flood::Continuation).await,
+        "settings" => attacks::flood(target, Flood::Settings).await,
+        "ping" => attacks::flood(target, Flood::Ping).await,
         other => bail!("{other:?} is no attack"),
     }
     Ok(())

@@ -6,31 +6,21 @@
 //! | `flow` | what it notes of a request and its answer |
 //! | `frames` | where it is within HTTP/2's frames |
 //! | `guarded` | its socket |
+//! | `lobby` | where it waits until it has begun a request |
+//! | `http` | its requests |
 //! | `body` | its bodies |
 //! | `raw` | one that does not speak HTTP |
 
 use std::{
     convert::Infallible,
-    error::Error,
     fmt,
-    future::poll_fn,
     net::SocketAddr,
-    pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::Poll,
 };
 
 use axum::{body::Body, response::Response};
 use hyper::Request;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::OwnedSemaphorePermit,
-};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -40,12 +30,11 @@ use tower::Service;
 
 use crate::{
     Tls,
-    counts::{Counters, Counts, Cut, Refused},
-    defaults,
+    counts::{Counters, Counts, Refused},
     gate::Gate,
     house::House,
     identity::{Certificate, Peer},
-    limits::{Limits, addresses::Place, memory::Account, places::Taken},
+    limits::{addresses::Place, memory::Account, penalties::Offence, places::Taken},
     refusal::Refusal,
 };
 
@@ -53,6 +42,8 @@ pub(crate) mod body;
 pub(crate) mod flow;
 mod frames;
 mod guarded;
+pub(crate) mod http;
+mod lobby;
 pub(crate) mod raw;
 pub(crate) mod watch;
 
@@ -60,28 +51,8 @@ use body::RequestBody;
 use guarded::{Guarded, Socket};
 use watch::{Entrant, Watch};
 
-/// HTTP/1.1 and HTTP/2 within the limits.
-pub(crate) fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        // The watch's, as all time-outs: hyper's own is not started in every
-        // order of events.
-        .header_read_timeout(None)
-        .max_buf_size(defaults::HTTP1_BUFFER);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams)
-        .keep_alive_interval(defaults::KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(defaults::KEEPALIVE_TIMEOUT)
-        .initial_stream_window_size(defaults::STREAM_WINDOW)
-        .initial_connection_window_size(defaults::CONNECTION_WINDOW)
-        .max_send_buf_size(defaults::SEND_BUFFER)
-        .max_pending_accept_reset_streams(defaults::MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(defaults::MAX_ERROR_RESETS)
-        .max_header_list_size(defaults::MAX_HEADERS);
-    http
-}
+/// A socket after its TLS handshake.
+pub(crate) type Secure = Box<TlsStream<Socket<TcpStream>>>;
 
 /// A socket that was let in.
 pub(crate) struct Guest {
@@ -113,8 +84,14 @@ pub(crate) struct Ends {
     pub(crate) gone: CancellationToken,
 }
 
-/// Serves one connection until it or the door ends.
-pub(crate) async fn serve<S>(house: Arc<House>, guest: Guest, service: S, ends: Ends)
+/// Serves one connection until it or the door ends. Not an `async fn`: its
+/// future would have room for every argument twice.
+pub(crate) fn serve<S>(
+    house: Arc<House>,
+    guest: Guest,
+    service: S,
+    ends: Ends,
+) -> impl Future<Output = ()> + Send
 where
     S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -134,37 +111,44 @@ where
         address,
         certificate: None,
     };
-    let Some(tls) = &house.tls else {
+    async move {
+        let Some(tls) = &house.tls else {
+            let gate = Gate::new(&house, service, peer, &watch, account, unwelcome);
+            let io = Guarded::new(socket, control_frames, Arc::clone(&watch), held);
+            return http::speak(house, io, gate, watch, ends).await;
+        };
+        let Some(stream) = shake_hands(&house, tls, socket, &watch, &ends).await else {
+            return;
+        };
+        peer.certificate = shown(&stream);
+        let entrant = Entrant {
+            certificate: peer.certificate.clone(),
+            node: None,
+        };
+        if unwelcome.is_none() && !house.knows(&entrant) {
+            house.counters.refused(Refused::Identity);
+            unwelcome = Some(stranger());
+        }
         let gate = Gate::new(&house, service, peer, &watch, account, unwelcome);
-        let io = Guarded::new(socket, control_frames, Arc::clone(&watch), held);
-        return speak(&house, io, gate, &watch, &ends).await;
-    };
-    let Some(stream) = shake_hands(&house, tls, socket, &watch, &ends).await else {
-        return;
-    };
-    peer.certificate = shown(&stream);
-    let entrant = Entrant {
-        certificate: peer.certificate.clone(),
-        node: None,
-    };
-    if unwelcome.is_none() && !house.knows(&entrant) {
-        house.counters.refused(Refused::Identity);
-        unwelcome = Some(stranger());
+        let io = Guarded::new(stream, control_frames, Arc::clone(&watch), held);
+        http::speak(house, io, gate, watch, ends).await;
     }
-    let gate = Gate::new(&house, service, peer, &watch, account, unwelcome);
-    let io = Guarded::new(stream, control_frames, Arc::clone(&watch), held);
-    speak(&house, io, gate, &watch, &ends).await;
 }
 
-/// Shakes hands; `None` where that comes to nothing.
+/// Shakes hands, once the peer has said something; `None` where that comes to
+/// nothing. On the heap, because it is large and few peers are at it.
 async fn shake_hands(
     house: &House,
     tls: &Tls,
     socket: Socket<TcpStream>,
     watch: &Watch,
     ends: &Ends,
-) -> Option<TlsStream<Socket<TcpStream>>> {
-    let shaking = TlsAcceptor::from(tls.config()).accept(socket);
+) -> Option<Secure> {
+    let shaking = async {
+        socket.readable().await?;
+        let shaking = TlsAcceptor::from(tls.config()).accept(socket);
+        Box::pin(shaking).await.map(Box::new)
+    };
     let shaken = tokio::select! {
         shaken = shaking => shaken,
         () = watch.until_cut() => return None,
@@ -177,6 +161,10 @@ async fn shake_hands(
         }
         Err(error) => {
             house.counters.handshake_failures.fetch_add(1, Relaxed);
+            // Those who left in the middle of it did nothing.
+            if error.kind() == std::io::ErrorKind::InvalidData {
+                watch.note(Offence::Small);
+            }
             tracing::debug!(%error, "handshake failed");
             None
         }
@@ -184,7 +172,7 @@ async fn shake_hands(
 }
 
 /// The certificate the peer showed; the handshake has checked it.
-fn shown(stream: &TlsStream<Socket<TcpStream>>) -> Option<Arc<Certificate>> {
+fn shown(stream: &Secure) -> Option<Arc<Certificate>> {
     let chain = stream.get_ref().1.peer_certificates()?;
     Some(Arc::new(Certificate::from_der(chain.first()?)))
 }
@@ -195,72 +183,6 @@ pub(crate) fn stranger() -> Refusal {
         Refused::Identity,
         "this identity may not enter; ask the operator to add your certificate to the list",
     )
-}
-
-/// Speaks HTTP on a stream.
-async fn speak<S, I>(house: &House, io: I, gate: Gate<S>, watch: &Arc<Watch>, ends: &Ends)
-where
-    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    {
-        let http = Arc::clone(&house.rules().http);
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(io), gate);
-        let mut connection = pin!(connection);
-        let mut leaving = false;
-        // Flags and not cancellation tokens: this is polled for every few
-        // bytes, and each look at a token takes a lock, of which all
-        // connections share two.
-        let ended = poll_fn(|cx| {
-            watch.task.register(cx.waker());
-            if house.is_cutting() {
-                watch.cut(Cut::Drain);
-            }
-            if watch.is_cut() {
-                return Poll::Ready(Ok(()));
-            }
-            loop {
-                let asked_to_leave = watch.leaving.load(Relaxed);
-                if !leaving && (asked_to_leave || house.is_stopping()) {
-                    leaving = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                let polled = connection.as_mut().poll(cx);
-                if polled.is_ready() || leaving || !watch.leaving.load(Relaxed) {
-                    return polled;
-                }
-            }
-        });
-        if let Err(error) = ended.await {
-            let ours = error.downcast_ref::<hyper::Error>();
-            if ours.is_some_and(is_for_calm) {
-                watch.cut(Cut::Flood);
-            } else if ours.is_some_and(hyper::Error::is_parse_too_large) {
-                // It has been answered with 431.
-                house.counters.refused(Refused::Size);
-            }
-            // Peers vanish all the time; the peer's address is not ours to
-            // log.
-            tracing::debug!(error = %error, "connection ended early");
-        }
-    }
-    if watch.upgraded.load(Relaxed) && !watch.is_cut() {
-        tokio::select! {
-            () = ends.gone.cancelled() => {}
-            () = ends.cut.cancelled() => watch.cut(Cut::Drain),
-        }
-    }
-}
-
-/// Whether HTTP/2 itself ended the connection for what its client floods it
-/// with, such as streams that are reset at once.
-fn is_for_calm(error: &hyper::Error) -> bool {
-    let source = error.source().and_then(<dyn Error>::downcast_ref);
-    source.is_some_and(|error: &h2::Error| {
-        error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
-    })
 }
 
 /// How many connections a door has, and what became of them; clones count the

@@ -12,6 +12,8 @@ pub enum Refused {
     Network,
     /// Too many connections from one address.
     Connections,
+    /// Connections of this address were cut for attacks.
+    Penalty,
     /// The memory budget is used up.
     Memory,
     /// The identity is on a deny list or not on the allow list.
@@ -28,13 +30,16 @@ pub enum Refused {
     IdentityRate,
     /// The request is too large.
     Size,
+    /// The request's headers are too large.
+    Headers,
 }
 
 impl Refused {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Network,
         Self::Connections,
+        Self::Penalty,
         Self::Memory,
         Self::Identity,
         Self::Unauthenticated,
@@ -43,6 +48,7 @@ impl Refused {
         Self::AddressRate,
         Self::IdentityRate,
         Self::Size,
+        Self::Headers,
     ];
 
     /// Its name in metrics.
@@ -50,6 +56,7 @@ impl Refused {
         match self {
             Self::Network => "network",
             Self::Connections => "connections",
+            Self::Penalty => "penalty",
             Self::Memory => "memory",
             Self::Identity => "identity",
             Self::Unauthenticated => "unauthenticated",
@@ -58,6 +65,7 @@ impl Refused {
             Self::AddressRate => "address_rate",
             Self::IdentityRate => "identity_rate",
             Self::Size => "size",
+            Self::Headers => "headers",
         }
     }
 }

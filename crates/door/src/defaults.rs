@@ -108,12 +108,18 @@ pub const MEMORY: u64 = 1 << 30;
 /// transaction, 4 MB where it travels as hex.
 pub const MAX_REQUEST: u64 = 8 << 20;
 
-/// Total size of the headers of one request. gRPC metadata is well below
-/// 1 KiB; 16 KiB leaves room for tokens.
-pub const MAX_HEADERS: u32 = 16 << 10;
+/// Total size of the headers of one HTTP/2 request, counted as HTTP/2 does:
+/// names, values and 32 bytes for each. gRPC metadata is well below 1 KiB;
+/// 16 KiB leaves room for tokens.
+pub const MAX_HEADERS: usize = 16 << 10;
 
 /// The HTTP/1 read buffer, which bounds an HTTP/1 request's headers.
 pub const HTTP1_BUFFER: usize = 64 << 10;
+
+/// What HTTP/2 itself answers with an error, without anybody seeing the
+/// request, as far as HTTP/1: what is between [`MAX_HEADERS`] and this is
+/// refused in our own words, and counted.
+pub const HTTP2_HEADERS: u32 = 64 << 10;
 
 /// Connections open at once from one address (IPv4) or one /64 (IPv6, the
 /// smallest network a provider hands out). A household or office behind one
@@ -123,6 +129,28 @@ pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 256;
 /// Connections over that limit, or of somebody on a list, that are told why at
 /// once; further ones are closed without a word. A word costs a task.
 pub const COURTESIES: usize = 64;
+
+/// The first time an address is refused after a connection of it was cut for a
+/// flood. Long enough that coming back at once, thousands of times a second,
+/// comes to nothing; short enough for whoever shares the address.
+pub const FIRST_PENALTY: Duration = Duration::from_secs(1);
+
+/// The longest time an address is refused. Each penalty is twice as long as
+/// the one before; after six of them a flood is down to one connection a
+/// minute, and more would only punish who gets the address next.
+pub const LONGEST_PENALTY: Duration = Duration::from_secs(60);
+
+/// A quiet time after which the next penalty is doubled once less.
+pub const PENALTY_FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// Slow headers, bodies and handshakes, and connections that end because
+/// their bytes make no sense, that count as much as a flood. One is forgotten
+/// each second: a bad network makes a few, an attacker hundreds.
+pub const SMALL_OFFENCES: u64 = 16;
+
+/// Addresses whose offences are remembered. 100 bytes each; further ones go
+/// unpunished until old ones are forgotten.
+pub const MAX_PENALTIES: usize = 100_000;
 
 /// Requests a second from one address, in the long run. A syncing wallet makes
 /// some ten; a busy office behind one address some hundred.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::{body::Body, response::Response};
-use http::{Request, StatusCode, header};
+use http::{Request, StatusCode, Version, header};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::{Service, ServiceExt, util::Oneshot};
@@ -25,6 +25,7 @@ use crate::{
         watch::{Entrant, Watch},
     },
     counts::Refused,
+    defaults,
     house::House,
     identity::Peer,
     limits::memory::Account,
@@ -95,6 +96,13 @@ impl Common {
             self.watch.leave();
             return Err(stranger());
         }
+        if request.version() == Version::HTTP_2 && header_bytes(request) > defaults::MAX_HEADERS {
+            let limit = defaults::MAX_HEADERS;
+            return Err(Refusal::new(
+                Refused::Headers,
+                format!("the request's headers are larger than {limit} bytes; send less in them"),
+            ));
+        }
         let length = request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         self.house.admit(&self.peer, length)
@@ -143,6 +151,23 @@ impl Common {
         request.extensions_mut().insert(identity);
         Ok(())
     }
+}
+
+/// The size of a request's headers as RFC 9113 counts it, section 6.5.2.
+fn header_bytes<B>(request: &Request<B>) -> usize {
+    const EACH: usize = 32;
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| EACH + name.as_str().len() + value.len());
+    let uri = request.uri();
+    let pseudo = [
+        (":method", Some(request.method().as_str())),
+        (":scheme", uri.scheme_str()),
+        (":authority", uri.authority().map(|host| host.as_str())),
+        (":path", uri.path_and_query().map(|path| path.as_str())),
+    ];
+    let pseudo =
+        pseudo.map(|(name, value)| value.map_or(0, |value| EACH + name.len() + value.len()));
+    fields.chain(pseudo).sum()
 }
 
 /// A gRPC request's method name, or an HTTP request's verb and path.

@@ -25,7 +25,7 @@ use crate::{
     defaults,
     error::DoorError,
     identity::{Identity, Peer},
-    limits::{addresses::Addresses, places::Places},
+    limits::{addresses::Addresses, penalties::Penalties, places::Places},
     networks,
     refusal::Refusal,
     rules::{Changed, Rules},
@@ -41,6 +41,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<Clock>,
     pub(crate) watches: Watches,
     pub(crate) addresses: Addresses,
+    pub(crate) penalties: Arc<Penalties>,
     pub(crate) places: Places,
     rules: ArcSwap<Rules>,
     replaced: AtomicU64,
@@ -61,6 +62,7 @@ impl House {
             clock: Arc::new(Clock::new()),
             watches: Watches::default(),
             addresses: Addresses::default(),
+            penalties: Arc::new(Penalties::new(options.limits.longest_penalty)),
             places: Places::new(options.max_connections),
             rules: ArcSwap::from_pointee(Rules::new(changed)),
             replaced: AtomicU64::new(0),
@@ -78,6 +80,7 @@ impl House {
     /// Goes by other rules from now on, and cuts whom they shut out.
     pub(crate) fn replace(&self, changed: Changed) {
         self.places.resize(changed.max_connections);
+        self.penalties.resize(changed.limits.longest_penalty);
         self.memory.resize(changed.memory);
         let rules = self.rules.load().followed_by(changed);
         self.rules.store(Arc::new(rules));
@@ -98,12 +101,26 @@ impl House {
     /// address out since it was accepted.
     pub(crate) fn watch(&self, address: IpAddr) -> Arc<Watch> {
         let tls = self.tls.is_some();
-        let watch = Watch::new(address, &self.clock, &self.counters, tls);
+        let penalties = (!self.is_exempt(address)).then_some(&self.penalties);
+        let watch = Watch::new(address, penalties, &self.clock, &self.counters, tls);
         self.watches.add(&watch);
         if !self.rules().networks.may_enter(address) {
             watch.cut(Cut::Network);
         }
         watch
+    }
+
+    /// Whether nobody at this address may connect now; counted.
+    pub(crate) fn turns_away(&self, address: IpAddr) -> bool {
+        let reason = if !self.rules().networks.may_enter(address) {
+            Refused::Network
+        } else if self.penalties.refuse(address, self.clock.now()) && !self.is_exempt(address) {
+            Refused::Penalty
+        } else {
+            return false;
+        };
+        self.counters.refused(reason);
+        true
     }
 
     /// Asks all connections to finish what is under way.
@@ -255,6 +272,7 @@ impl House {
 
     /// Cuts connections that wait too long, until dropped.
     pub(crate) async fn sweep(self: Arc<Self>) {
+        let mut told = 0;
         loop {
             let tick = self.rules().limits.tick();
             time::sleep(tick).await;
@@ -265,6 +283,15 @@ impl House {
             let knows = |entrant: &Entrant| self.knows(entrant);
             self.watches
                 .sweep(now, unix, &rules.limits, generation, knows);
+            // One line for all of a tick: attackers should not fill the log.
+            let penalties = self.penalties.imposed() - told;
+            if penalties > 0 {
+                told += penalties;
+                tracing::warn!(
+                    addresses = penalties,
+                    "addresses are refused for a while: their connections were cut for floods or slowness"
+                );
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::defaults;
 
 pub mod addresses;
 pub mod memory;
+pub(crate) mod penalties;
 pub(crate) mod places;
 pub mod rates;
 
@@ -62,6 +63,9 @@ pub struct Limits {
     pub address_rate: Option<Rate>,
     /// Requests by one identity (certificate or token).
     pub identity_rate: Option<Rate>,
+    /// How long an address (/64 for IPv6) is refused at most after connections
+    /// of it were cut for floods, or many for slowness; zero for not at all.
+    pub longest_penalty: Duration,
     /// Networks without a limit per address: proxies that carry everybody's
     /// requests. Loopback, by default.
     pub exempt: Vec<IpNet>,
@@ -83,6 +87,7 @@ impl Default for Limits {
             control_frames: defaults::CONTROL_FRAMES,
             address_rate: Rate::new(defaults::ADDRESS_RATE, defaults::ADDRESS_BURST),
             identity_rate: Rate::new(defaults::IDENTITY_RATE, defaults::IDENTITY_BURST),
+            longest_penalty: defaults::LONGEST_PENALTY,
             exempt: loopback(),
         }
     }

@@ -1,7 +1,11 @@
 //! Where sockets are accepted: who is let in, and what ends when the door is
 //! told to stop.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -65,7 +69,8 @@ pub(crate) async fn receive<F>(
     loop {
         let accepted = async {
             let place = house.places.take().await;
-            (accept(&listener).await, place)
+            let turned_away = |address| house.turns_away(address);
+            (accept(&listener, turned_away).await, place)
         };
         let ((stream, address), taken) = tokio::select! {
             () = stop.cancelled() => break,
@@ -131,10 +136,6 @@ impl Entry {
     ) -> Option<Guest> {
         let ip = self.address.ip().to_canonical();
         let rules = house.rules();
-        if !rules.networks.may_enter(ip) {
-            house.counters.refused(Refused::Network);
-            return None;
-        }
         let Some(account) = house.memory.admit(rules.limits.connection_buffer) else {
             house.counters.refused(Refused::Memory);
             return None;
@@ -171,12 +172,21 @@ impl Entry {
     }
 }
 
-/// The next connection. Errors of `accept` belong to a connection that is
+/// The next connection of an address that is not turned away; that is closed
+/// here, before it costs a place or a task. Errors of `accept` belong to a connection that is
 /// already gone, or mean that file descriptors ran out: neither ends the
 /// listener.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept(
+    listener: &TcpListener,
+    turned_away: impl Fn(IpAddr) -> bool,
+) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
+            Ok((stream, address)) if turned_away(address.ip().to_canonical()) => {
+                // Reset, so that the system does not remember it either. If
+                // that fails it is closed like any other.
+                let _ = stream.set_zero_linger();
+            }
             Ok((stream, address)) => {
                 // Without it a small answer can wait 40 ms for the peer's
                 // acknowledgement. A socket that refuses it is already dead,
@@ -202,7 +212,8 @@ mod tests {
             .await
             .expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
-        let (client, (stream, _)) = tokio::join!(TcpStream::connect(address), accept(&listener));
+        let (client, (stream, _)) =
+            tokio::join!(TcpStream::connect(address), accept(&listener, |_| false));
         let client = client.expect("the listener is open");
         assert!(!client.nodelay().expect("it is open"), "not by default");
         assert!(stream.nodelay().expect("it is open"));

@@ -54,8 +54,11 @@ impl Refusal {
         match self.reason {
             Refused::Network | Refused::Identity | Refused::Forbidden => StatusCode::FORBIDDEN,
             Refused::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Refused::AddressRate | Refused::IdentityRate => StatusCode::TOO_MANY_REQUESTS,
+            Refused::Penalty | Refused::AddressRate | Refused::IdentityRate => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Refused::Size => StatusCode::PAYLOAD_TOO_LARGE,
+            Refused::Headers => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Refused::Connections | Refused::Memory | Refused::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -68,9 +71,11 @@ impl Refusal {
             Refused::Network | Refused::Identity | Refused::Forbidden => 7,
             Refused::Unauthenticated => 16,
             Refused::Unavailable => 14,
-            Refused::AddressRate
+            Refused::Penalty
+            | Refused::AddressRate
             | Refused::IdentityRate
             | Refused::Size
+            | Refused::Headers
             | Refused::Connections
             | Refused::Memory => 8,
         }

@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper_util::{rt::TokioExecutor, server::conn::auto};
-
-use crate::{Limits, Networks, Options, Tokens, connection, limits::rates::Rates};
+use crate::{Limits, Networks, Options, Tokens, connection::http::Http, limits::rates::Rates};
 
 /// What can be changed while a door serves. Everything else of [`Options`]
 /// stays as it was when the door was opened.
@@ -45,7 +43,7 @@ pub(crate) struct Rules {
     pub(crate) tokens: Option<Tokens>,
     pub(crate) drain: Duration,
     /// For as long as a connection that began under these rules.
-    pub(crate) http: Arc<auto::Builder<TokioExecutor>>,
+    pub(crate) http: Arc<Http>,
     pub(crate) rates: Arc<Rates>,
 }
 
@@ -73,7 +71,7 @@ impl Rules {
 
     fn with(changed: Changed, rates: Arc<Rates>) -> Self {
         Self {
-            http: Arc::new(connection::http(&changed.limits)),
+            http: Arc::new(Http::new(&changed.limits)),
             networks: changed.networks,
             limits: changed.limits,
             tokens: changed.tokens,

@@ -34,6 +34,13 @@ const FLOODS: usize = 8;
 /// The memory budget: enough for the slow ones' places and one answer.
 const MEMORY: u64 = (SLOW as u64 + 20) * defaults::CONNECTION_SHARE;
 
+/// By attackers at the good client's address, which is exempt: none is kept
+/// out for what another did.
+fn attacked(door: SocketAddr) -> attacks::Target {
+    let from = door.ip();
+    attacks::Target { from, door }
+}
+
 fn descriptors() -> usize {
     let open = fs::read_dir("/proc/self/fd").expect("Linux");
     open.count()
@@ -166,17 +173,26 @@ async fn attackers_are_disconnected_and_leave_nothing_behind() {
 
     let cut = |reason: Cut| connections.counts().cut[reason.as_str()];
     let http2 = |n: usize| n.is_multiple_of(2);
-    besiege(&good, SLOW, |n| attacks::slow_headers(address, http2(n))).await;
+    besiege(&good, SLOW, |n| {
+        attacks::slow_headers(attacked(address), http2(n))
+    })
+    .await;
     assert_eq!(cut(Cut::Headers), SLOW as u64);
-    besiege(&good, SLOW, |n| attacks::slow_body(address, http2(n))).await;
+    besiege(&good, SLOW, |n| {
+        attacks::slow_body(attacked(address), http2(n))
+    })
+    .await;
     assert_eq!(cut(Cut::Body), SLOW as u64);
-    besiege(&good, FLOODS, |_| attacks::silent(address)).await;
+    besiege(&good, FLOODS, |_| attacks::silent(attacked(address))).await;
     assert_eq!(cut(Cut::Silent), FLOODS as u64);
-    besiege(&good, FLOODS, |n| attacks::unread(address, http2(n))).await;
+    besiege(&good, FLOODS, |n| {
+        attacks::unread(attacked(address), http2(n))
+    })
+    .await;
     assert_eq!(cut(Cut::Unread), FLOODS as u64);
     let floods = attacks::Flood::ALL;
     for flood in floods {
-        besiege(&good, FLOODS, |_| attacks::flood(address, flood)).await;
+        besiege(&good, FLOODS, |_| attacks::flood(attacked(address), flood)).await;
     }
     // A connection that sends frames after HTTP/2's GOAWAY may die of that
     // before it is counted.
@@ -207,7 +223,7 @@ async fn over_tls(options: Options) {
     let (address, connections) = (door.local_addr(), door.connections());
     let stop = CancellationToken::new();
     let serving = tokio::spawn(door.serve(service(), stop.clone()));
-    let attackers = (0..SLOW).map(|_| tokio::spawn(attacks::slow_handshake(address)));
+    let attackers = (0..SLOW).map(|_| tokio::spawn(attacks::slow_handshake(attacked(address))));
     for attacker in join_all(attackers).await {
         attacker.expect("the attacker was disconnected");
     }

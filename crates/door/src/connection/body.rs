@@ -25,6 +25,10 @@ use crate::{
     refusal::Refusal,
 };
 
+/// HTTP reads 8 KiB at once: half of that, so that no chunk holds much more
+/// than is counted for it.
+const SMALL_CHUNK: usize = 4 << 10;
+
 /// Why a request body ended early.
 #[derive(Debug, Error)]
 pub enum BodyError {
@@ -71,6 +75,16 @@ impl RequestBody {
     }
 }
 
+/// A chunk of which HTTP's read buffer is not a part. A client that sends byte
+/// by byte to a service that gathers them would hold a buffer of
+/// [`SMALL_CHUNK`] and more with each, and only the byte would be counted.
+fn without_buffer(chunk: Bytes) -> Bytes {
+    match chunk.len() < SMALL_CHUNK {
+        true => Bytes::copy_from_slice(&chunk),
+        false => chunk,
+    }
+}
+
 impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
@@ -83,6 +97,7 @@ impl http_body::Body for RequestBody {
             self.exchange.body.wait();
             return Poll::Pending;
         };
+        let frame = frame.map(|frame| frame.map(|frame| frame.map_data(without_buffer)));
         let length = match &frame {
             Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
             _ => 0,

@@ -21,6 +21,10 @@ const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
+/// The largest payload a frame may have (SETTINGS_MAX_FRAME_SIZE, which the
+/// door leaves as it is).
+const MAX_PAYLOAD: usize = 16 << 10;
+
 /// What a control frame costs; a WINDOW_UPDATE costs one, because clients that
 /// read small answers send two for each.
 const CONTROL: i64 = 8;
@@ -74,6 +78,15 @@ impl Speech {
         match self {
             Self::Http2(frames) => frames.hear(bytes, allowance),
             _ => Heard::Http1,
+        }
+    }
+
+    /// How many of the last bytes are a frame, not whole yet, that HTTP/2 can
+    /// do nothing with before it is.
+    pub(crate) fn unfinished(&self) -> usize {
+        match self {
+            Self::Http2(frames) => frames.unfinished(),
+            _ => 0,
         }
     }
 }
@@ -137,17 +150,40 @@ impl Frames {
                 return Heard::Flood;
             }
         }
+        match self.is_between() {
+            true => Heard::Between,
+            false => Heard::Within,
+        }
+    }
+
+    /// Whether the peer has begun nothing that it has to finish.
+    pub(crate) fn is_between(&self) -> bool {
         let within_payload = self.payload_left > 0 && !self.payload_is_data;
-        match !self.started || self.have > 0 || within_payload || self.block.is_some() {
-            true => Heard::Within,
-            false => Heard::Between,
+        self.started && self.have == 0 && !within_payload && self.block.is_none()
+    }
+
+    fn payload(&self) -> usize {
+        let [a, b, c, ..] = self.header;
+        usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c)
+    }
+
+    /// See [`Speech::unfinished`]. Data are passed on as they come, and frames
+    /// that are too large too: HTTP/2 has words for them.
+    fn unfinished(&self) -> usize {
+        if self.have > 0 {
+            return self.have;
+        }
+        let payload = self.payload();
+        match self.payload_left > 0 && !self.payload_is_data && payload <= MAX_PAYLOAD {
+            true => HEADER + payload - self.payload_left,
+            false => 0,
         }
     }
 
     /// Takes a complete frame header; false if it is one too many.
     fn frame(&mut self) -> bool {
-        let [a, b, c, kind, flags, ..] = self.header;
-        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let [_, _, _, kind, flags, ..] = self.header;
+        let length = self.payload();
         self.have = 0;
         self.payload_left = length;
         self.payload_is_data = kind == DATA;
@@ -241,6 +277,23 @@ mod tests {
         let end = frame(CONTINUATION, END_HEADERS, 5);
         assert_eq!(speech.hear(&end, &NOW), Heard::Between);
         assert_eq!(speech.hear(&frame(DATA, 0, 5)[..11], &NOW), Heard::Between);
+    }
+
+    #[test]
+    fn only_whole_frames_are_finished_except_data_and_too_large_ones() {
+        let mut speech = started();
+        assert_eq!(speech.unfinished(), 0);
+        for (bytes, unfinished) in [
+            (&frame(HEADERS, END_HEADERS, 5)[..4], 4),
+            (&frame(HEADERS, END_HEADERS, 5)[4..11], 11),
+            (&frame(HEADERS, END_HEADERS, 5)[11..], 0),
+            (&frame(DATA, 0, 5)[..11], 0),
+            (&frame(DATA, 0, 5)[11..], 0),
+            (&frame(HEADERS, END_HEADERS, MAX_PAYLOAD + 1)[..20], 0),
+        ] {
+            speech.hear(bytes, &NOW);
+            assert_eq!(speech.unfinished(), unfinished, "{bytes:?}");
+        }
     }
 
     #[test]

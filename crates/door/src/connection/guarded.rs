@@ -3,12 +3,17 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
 use super::{
     frames::{Allowance, Heard, Speech},
@@ -35,6 +40,13 @@ impl<S> Socket<S> {
             Poll::Pending => self.watch.written.wait(),
         }
         written
+    }
+}
+
+impl Socket<TcpStream> {
+    /// Waits until the peer has said something, or left.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.inner.readable().await
     }
 }
 
@@ -80,11 +92,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     }
 }
 
+/// Bytes that are read at once while they are kept back. On the stack.
+const GULP: usize = 1 << 10;
+
+/// Bytes that are handed on at once. HTTP/1 looks at its buffer after each
+/// piece, and finds it too full at [`HTTP1_BUFFER`](crate::defaults::HTTP1_BUFFER) and not beyond.
+const PIECE: usize = 4 << 10;
+
 /// A stream, encrypted or not, whose incoming bytes are watched. Whatever has
 /// to live as long as the socket, an upgraded one too, is `held` here.
+///
+/// What HTTP can do nothing with yet is kept back: before it begins, until
+/// there is a request ([`gather`](Self::poll_gather)); afterwards, HTTP/2's
+/// unfinished frames. HTTP's own buffers are made for what comes whole, and
+/// an attacker who sends byte by byte should not get them.
 pub(crate) struct Guarded<S, H> {
     inner: S,
     speech: Speech,
+    /// Heard and not handed on.
+    kept: BytesMut,
+    /// How many of these may be handed on.
+    ripe: usize,
     control_frames: u32,
     watch: Arc<Watch>,
     _held: H,
@@ -95,9 +123,27 @@ impl<S, H> Guarded<S, H> {
         Self {
             inner,
             speech: Speech::new(),
+            kept: BytesMut::new(),
+            ripe: 0,
             control_frames,
             watch,
             _held: held,
+        }
+    }
+
+    /// Lets everything go that is of use to HTTP.
+    fn ripen(&mut self) {
+        self.ripe = self.kept.len() - self.speech.unfinished().min(self.kept.len());
+    }
+
+    /// Hands on what is ripe, in pieces.
+    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.ripe.min(buffer.remaining()).min(PIECE);
+        buffer.put_slice(&self.kept[..length]);
+        self.kept.advance(length);
+        self.ripe -= length;
+        if self.kept.is_empty() {
+            self.kept = BytesMut::new();
         }
     }
 
@@ -125,6 +171,32 @@ impl<S, H> Guarded<S, H> {
     }
 }
 
+impl<S: AsyncRead + Unpin, H> Guarded<S, H> {
+    /// Keeps what comes next; how much is kept now, or `None` at the end.
+    pub(crate) fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
+        let mut gulp = [MaybeUninit::uninit(); GULP];
+        let mut gulp = ReadBuf::uninit(&mut gulp);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut gulp))?;
+        if gulp.filled().is_empty() {
+            return Poll::Ready(Ok(None));
+        }
+        self.hear(gulp.filled())?;
+        self.kept.extend_from_slice(gulp.filled());
+        self.ripen();
+        Poll::Ready(Ok(Some(self.kept.len())))
+    }
+
+    /// What was gathered.
+    pub(crate) fn gathered(&self) -> &[u8] {
+        &self.kept
+    }
+
+    /// What that is.
+    pub(crate) fn speech(&self) -> &Speech {
+        &self.speech
+    }
+}
+
 impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Guarded<S, H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -134,13 +206,25 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Guarded<S, H> {
         if self.watch.poll_cut(&self.watch.reader, cx.waker()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let before = buffer.filled().len();
-        std::task::ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        let heard = &buffer.filled()[before..];
-        if heard.is_empty() || self.watch.upgraded.load(Relaxed) {
-            return Poll::Ready(Ok(()));
+        loop {
+            if self.ripe > 0 {
+                self.hand_on(buffer);
+                return Poll::Ready(Ok(()));
+            }
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
+            let heard = &buffer.filled()[before..];
+            if heard.is_empty() || self.watch.upgraded.load(Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+            self.hear(heard)?;
+            if self.kept.is_empty() && self.speech.unfinished() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            self.kept.extend_from_slice(heard);
+            buffer.set_filled(before);
+            self.ripen();
         }
-        Poll::Ready(self.hear(heard))
     }
 }
 

@@ -12,11 +12,10 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-use tokio_rustls::server::TlsStream;
 use tokio_util::{either::Either, sync::CancellationToken};
 
 use super::{
-    Ends, Guest, Held,
+    Ends, Guest, Held, Secure,
     guarded::{Guarded, Socket},
     shake_hands, shown, stranger,
     watch::{Entrant, Watch},
@@ -30,7 +29,7 @@ use crate::{
 };
 
 type Plain = Socket<TcpStream>;
-type Line = Either<Plain, TlsStream<Plain>>;
+type Line = Either<Plain, Secure>;
 
 /// Serves one connection until it or the door ends.
 pub(crate) async fn serve<P, F>(house: Arc<House>, guest: Guest, protocol: P, ends: Ends)

@@ -24,7 +24,10 @@ use super::flow::{Clock, Exchange, Flow, is_over};
 use crate::{
     counts::{Counters, Cut},
     identity::{Certificate, enode::NodeId},
-    limits::Limits,
+    limits::{
+        Limits,
+        penalties::{Offence, Penalties},
+    },
 };
 
 /// Who a connection belongs to, as far as lists know it.
@@ -46,6 +49,8 @@ enum Owed {
 /// One connection, seen from outside.
 pub(crate) struct Watch {
     address: IpAddr,
+    /// Where its offences are noted; nowhere for those who are exempt.
+    penalties: Option<Arc<Penalties>>,
     pub(crate) clock: Arc<Clock>,
     counters: Arc<Counters>,
     /// Since when something is owed; 0 when nothing is.
@@ -81,6 +86,7 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new(
         address: IpAddr,
+        penalties: Option<&Arc<Penalties>>,
         clock: &Arc<Clock>,
         counters: &Arc<Counters>,
         tls: bool,
@@ -92,6 +98,7 @@ impl Watch {
         };
         Arc::new(Self {
             address,
+            penalties: penalties.map(Arc::clone),
             owed_since: AtomicU64::new(clock.now()),
             owed: AtomicU32::new(owed as u32),
             clock: Arc::clone(clock),
@@ -189,11 +196,21 @@ impl Watch {
     pub(crate) fn cut(&self, reason: Cut) {
         if self.cut.set(reason).is_ok() {
             self.counters.cut(reason);
+            if let Some(offence) = Offence::of(reason) {
+                self.note(offence);
+            }
         }
         self.ended.cancel();
         self.task.wake();
         self.reader.wake();
         self.writer.wake();
+    }
+
+    /// Notes what its peer did.
+    pub(crate) fn note(&self, offence: Offence) {
+        if let Some(penalties) = &self.penalties {
+            penalties.note(self.address, offence, self.clock.now());
+        }
     }
 
     /// No further requests; only for use within a request.
@@ -368,7 +385,7 @@ mod tests {
     fn the_clock_of_what_is_owed_does_not_start_anew_with_every_byte() {
         let clock = Arc::new(Clock::new());
         let address = IpAddr::from([192, 0, 2, 1]);
-        let watch = Watch::new(address, &clock, &Arc::default(), false);
+        let watch = Watch::new(address, None, &clock, &Arc::default(), false);
         let limits = Limits {
             header_timeout: TIMEOUT,
             ..Limits::default()

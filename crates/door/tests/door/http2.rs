@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{Router, routing::post};
-use heliostat_door::{Cut, Limits, Options, defaults};
+use heliostat_door::{Cut, Limits, Options, Refused, defaults};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -167,6 +167,68 @@ async fn streams_that_are_reset_at_once_end_the_connection_and_are_counted() {
         flood.extend(frame(RST_STREAM, 0, id, &[0, 0, 0, 8]));
     }
     stream.write_all(&flood).await.expect("sent");
+    until_cut(&mut stream).await;
+    serving.until(|door| door.cut(Cut::Flood) == 1).await;
+    serving.end().await;
+}
+
+/// `GET /` with one more field, whose value has so many bytes.
+fn get_with_field(value: usize) -> Vec<u8> {
+    let mut block = GET.to_vec();
+    block.extend([0x00, 1, b'y']);
+    // An integer with a prefix of seven bits (RFC 7541, section 5.1).
+    block.push(0x7f);
+    let mut rest = value - 0x7f;
+    while rest >= 0x80 {
+        block.push((rest % 0x80) as u8 | 0x80);
+        rest /= 0x80;
+    }
+    block.push(rest as u8);
+    block.resize(block.len() + value, b'z');
+    block
+}
+
+#[tokio::test]
+async fn headers_may_be_as_large_as_the_limit_to_the_byte() {
+    let serving = serving(hello(), Options::default()).await;
+    // Each field counts its name, its value and 32 bytes.
+    let others = [(7, 3), (5, 1), (7, 4), (10, 1)].map(|(name, value)| name + value + 32);
+    let most = defaults::MAX_HEADERS - others.iter().sum::<usize>() - 33;
+    let mut stream = open(serving.address).await;
+    for (id, value, refused) in [(1, most, 0), (3, most + 1, 1), (5, most, 1)] {
+        let block = get_with_field(value);
+        let request = frame(HEADERS, END_HEADERS | END_STREAM, id, &block);
+        stream.write_all(&request).await.expect("sent");
+        let answer = until(&mut stream, HEADERS, id).await;
+        // ":status: 200" in the static table.
+        assert_eq!(answer[0] == 0x88, id != 3, "{value} bytes");
+        assert_eq!(serving.refused(Refused::Headers), refused);
+    }
+    drop(stream);
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn streams_may_be_wrong_up_to_the_limit() {
+    let serving = serving(hello(), Options::default()).await;
+    let mut stream = open(serving.address).await;
+    let mut ids = (1..).step_by(2);
+    // It has a length (28 in the static table) of 5, and ends without a body.
+    let wrong = [POST, &[0x0f, 0x0d, 1, b'5']].concat();
+    for _ in 0..defaults::MAX_ERROR_RESETS {
+        let id = ids.next().expect("endless");
+        let wrong = frame(HEADERS, END_HEADERS | END_STREAM, id, &wrong);
+        stream.write_all(&wrong).await.expect("sent");
+        until(&mut stream, RST_STREAM, id).await;
+    }
+    let id = ids.next().expect("endless");
+    let good = frame(HEADERS, END_HEADERS | END_STREAM, id, GET);
+    stream.write_all(&good).await.expect("sent");
+    assert_eq!(until(&mut stream, HEADERS, id).await[0], 0x88);
+    assert_eq!(serving.cut(Cut::Flood), 0);
+    let id = ids.next().expect("endless");
+    let wrong = frame(HEADERS, END_HEADERS | END_STREAM, id, &wrong);
+    stream.write_all(&wrong).await.expect("sent");
     until_cut(&mut stream).await;
     serving.until(|door| door.cut(Cut::Flood) == 1).await;
     serving.end().await;

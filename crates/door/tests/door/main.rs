@@ -5,6 +5,8 @@ mod identities;
 mod lasting;
 mod limits;
 mod networks;
+mod patience;
+mod penalties;
 mod pki;
 mod raw;
 mod replace;

@@ -119,6 +119,16 @@ pub fn client(http2: bool) -> reqwest::Client {
     builder.build().expect("a plain client builds")
 }
 
+pub const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// Asks on an open HTTP/1 connection, and waits for the answer.
+pub async fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(GET).await.expect("sent");
+    let mut reply = vec![0; 4096];
+    let length = stream.read(&mut reply).await.expect("an answer");
+    String::from_utf8_lossy(&reply[..length]).into_owned()
+}
+
 /// Sends bytes on a new connection.
 pub async fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("the door is open");

@@ -1,10 +1,19 @@
 //! The sizes of tokens, key sets and answers, at the limit and one beyond.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
 use axum::{Router, body::Bytes, routing::any};
 use heliostat_door::{
     Door, Introspection, Keys, Options, Refused, Secret, TokenOptions, Tokens, defaults,
 };
 use serde_json::json;
+use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{issuer::Issuer, options};
@@ -111,4 +120,60 @@ async fn an_answer_about_a_token_may_be_as_large_as_the_limit() {
         let tokens = tokens.expect("good settings");
         assert_eq!(tokens.authorize("opaque").await.is_ok(), holds);
     }
+}
+
+#[tokio::test]
+async fn an_issuer_is_asked_about_as_many_tokens_at_once_as_the_limit() {
+    let issuer = Issuer::start().await;
+    let door = Door::bind("127.0.0.1:0", Options::default()).await;
+    let door = door.expect("a port");
+    let url = format!("http://{}/", door.local_addr());
+    let (asked, gate) = (Arc::<AtomicUsize>::default(), Arc::new(Semaphore::new(0)));
+    let answer = {
+        let (asked, gate) = (Arc::clone(&asked), Arc::clone(&gate));
+        move || {
+            let gate = Arc::clone(&gate);
+            asked.fetch_add(1, SeqCst);
+            async move {
+                gate.acquire().await.expect("open").forget();
+                json!({"active": true, "sub": "bob", "aud": "heliostat"}).to_string()
+            }
+        }
+    };
+    let stop = CancellationToken::new();
+    let router = Router::new().route("/", any(answer));
+    let serving = tokio::spawn(door.serve(router, stop.clone()));
+    let tokens = Tokens::new(TokenOptions {
+        introspection: Some(Introspection {
+            url,
+            client_id: "door".to_owned(),
+            client_secret: Secret::new("secret"),
+        }),
+        timeout: Duration::from_secs(60),
+        ..options(&issuer)
+    });
+    let tokens = tokens.expect("good settings");
+    let questions: Vec<_> = (0..=defaults::INTROSPECTIONS)
+        .map(|n| {
+            let tokens = tokens.clone();
+            tokio::spawn(async move { tokens.authorize(&format!("opaque-{n}")).await.is_ok() })
+        })
+        .collect();
+    while asked.load(SeqCst) < defaults::INTROSPECTIONS {
+        sleep(Duration::from_millis(5)).await;
+    }
+    // Time for one more to be asked about, if it were.
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(asked.load(SeqCst), defaults::INTROSPECTIONS);
+    gate.add_permits(1);
+    while asked.load(SeqCst) == defaults::INTROSPECTIONS {
+        sleep(Duration::from_millis(5)).await;
+    }
+    gate.add_permits(defaults::INTROSPECTIONS);
+    for question in questions {
+        assert!(question.await.expect("no panic"));
+    }
+    assert_eq!(asked.load(SeqCst), defaults::INTROSPECTIONS + 1);
+    stop.cancel();
+    serving.await.expect("the door drains");
 }

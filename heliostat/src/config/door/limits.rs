@@ -30,6 +30,7 @@ pub struct LimitsConfig {
     pub address_burst: u32,
     pub identity_rate: u32,
     pub identity_burst: u32,
+    pub longest_penalty_seconds: u64,
     pub exempt_networks: Vec<String>,
     pub memory_bytes: u64,
 }
@@ -52,6 +53,7 @@ impl Default for LimitsConfig {
             address_burst: defaults::ADDRESS_BURST,
             identity_rate: defaults::IDENTITY_RATE,
             identity_burst: defaults::IDENTITY_BURST,
+            longest_penalty_seconds: defaults::LONGEST_PENALTY.as_secs(),
             exempt_networks: Limits::default()
                 .exempt
                 .iter()
@@ -120,6 +122,7 @@ impl LimitsConfig {
             control_frames: self.control_frames,
             address_rate: rate("address", self.address_rate, self.address_burst)?,
             identity_rate: rate("identity", self.identity_rate, self.identity_burst)?,
+            longest_penalty: Duration::from_secs(self.longest_penalty_seconds),
             exempt,
         })
     }

@@ -130,8 +130,10 @@ pub const SETTINGS: &[Setting] = &[
         "Requests a second by one certificate or token; 0 for no limit. Identities are known and can be spoken to: four times an address.")),
     live(set(LIMITS, "identity-burst", "`8000`", "8000", "",
         "Requests by one certificate or token at once.")),
+    live(set(LIMITS, "longest-penalty-seconds", "`60`", "60", "",
+        "How long an address is refused at most after its connections were cut for floods, or many for slowness: first for 1 s, then each time for twice as long; 0 for never. Longer would only punish who gets the address next.")),
     live(set(LIMITS, "exempt-networks", "`[\"127.0.0.0/8\", \"::1/128\"]`", r#"["127.0.0.0/8", "::1/128"]"#, "",
-        "Networks without limits per address: proxies that carry everybody's requests.")),
+        "Networks without limits and penalties per address: proxies that carry everybody's requests.")),
     live(set(LIMITS, "memory-bytes", "`1073741824`", "1073741824", "",
         "Memory for all connections of the process together: waiting answers, requests being read, and 96 KiB for each that is open. A machine with 2 GB keeps half for the rest.")),
 ];
