@@ -43,6 +43,9 @@ pub struct TezosArgs {
     /// Where the node's RPC is served [default: 127.0.0.1:8742]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Let web pages of this origin read answers, `*` for all; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    cors_origin: Vec<String>,
     /// Where metrics, health and status are served [default: 127.0.0.1:9068]
     #[arg(long, value_name = "ADDR")]
     observe: Option<String>,
@@ -294,6 +297,7 @@ impl TezosArgs {
         let listen = format!("{}.listen", at());
         let checkpoint = format!("{}.checkpoint", at());
         let send_policy = format!("{}.send-policy", at());
+        let cors = format!("{}.cors-origins", at());
         for (path, flag, given) in [
             ("store.address", "--store", self.store.is_some()),
             ("observe.listen", "--observe", self.observe.is_some()),
@@ -309,6 +313,7 @@ impl TezosArgs {
             (&listen, "--listen", self.listen.is_some()),
             (&checkpoint, "--checkpoint", self.checkpoint.is_some()),
             (&send_policy, "--send-policy", self.send_policy.is_some()),
+            (&cors, "--cors-origin", !self.cors_origin.is_empty()),
         ] {
             if given {
                 origins.flag(path, flag);
@@ -327,6 +332,7 @@ impl TezosArgs {
         let mut tezos = self.nodes.into_config()?;
         tezos.checkpoint = self.checkpoint;
         tezos.send_policy = self.send_policy.unwrap_or_default();
+        tezos.cors_origins = self.cors_origin;
         if let Some(listen) = self.listen {
             tezos.listen = listen;
         }

@@ -12,9 +12,9 @@ use heliostat_core::Assurance;
 use heliostat_node::{Access, outbox::Policy};
 use heliostat_tezos::{
     HeadPolicy, Settings,
-    api::method_table,
-    endpoint::Limits,
-    sources::{self, Sources},
+    api::{cors::is_origin, method_table},
+    endpoint::{Endpoint, Limits},
+    sources::{self, Sources, SourcesError},
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,8 @@ pub struct TezosConfig {
     pub head: HeadName,
     /// Where the node's RPC is served.
     pub listen: String,
+    /// The origins of web pages that may read answers; `*` for all.
+    pub cors_origins: Vec<String>,
     /// The greatest stamp of a header; 0 on a network without one.
     pub proof_of_work_threshold: u64,
     /// How old the newest block may be before that is an outage; 0 for never.
@@ -83,6 +85,7 @@ impl Default for TezosConfig {
             finality: None,
             head: HeadName::default(),
             listen: settings::TEZOS_LISTEN.to_owned(),
+            cors_origins: Vec::new(),
             proof_of_work_threshold: heliostat_tezos::defaults::PROOF_OF_WORK_THRESHOLD,
             max_head_age_seconds: defaults::TEZOS_HEAD_AGE.as_secs(),
             send_policy: Policy::default(),
@@ -130,15 +133,31 @@ impl TezosConfig {
                 "attestations are counted from a block you trust; set checkpoint too (--checkpoint LEVEL:HASH)",
             ));
         }
-        if self.call_seconds == 0 || self.connect_seconds == 0 || self.max_calls == 0 {
+        for (key, value) in [
+            ("connect-seconds", self.connect_seconds),
+            ("call-seconds", self.call_seconds),
+            ("max-calls", self.max_calls as u64),
+        ] {
+            if value == 0 {
+                let words = "0 lets no call through; write a number above 0";
+                return Err(ConfigError::value(format!("{at}.{key}"), words));
+            }
+        }
+        if let Some(wrong) = self.cors_origins.iter().find(|one| !is_origin(one)) {
             return Err(ConfigError::value(
-                at,
-                "connect-seconds, call-seconds and max-calls must be above 0",
+                format!("{at}.cors-origins"),
+                format!(
+                    "{wrong:?} is no origin; write it as browsers send it, such as https://app.example, or \"*\" for all"
+                ),
             ));
         }
         self.access.validate(at)?;
         let access = Access::open(&self.access.options());
         let access = access.map_err(|error| ConfigError::value(at, error.to_string()))?;
+        for (index, uri) in sources.uris.iter().enumerate() {
+            Endpoint::secured(uri, Limits::default(), access.clone())
+                .map_err(|error| ConfigError::value(self.named(at, index), error.to_string()))?;
+        }
         let (minimum, head) = self.policy(at)?;
         Ok(Settings {
             endpoints: sources.uris,
@@ -150,6 +169,7 @@ impl TezosConfig {
             finality: self.finality(),
             head,
             mode: self.mode.into(),
+            cors: self.cors_origins.clone(),
             minimum,
             proof_of_work: Some(self.proof_of_work_threshold).filter(|stamp| *stamp > 0),
             limits: Limits {
@@ -199,8 +219,10 @@ impl TezosConfig {
         }
         let Some(file) = &self.sources else {
             let share = self.min_agreement.unwrap_or(sources::DEFAULT_AGREEMENT);
-            return Sources::new(share, self.endpoints.clone())
-                .map_err(|error| value("endpoints", error));
+            return Sources::new(share, self.endpoints.clone()).map_err(|error| match error {
+                SourcesError::MinAgreement(_) => value("min-agreement", error),
+                _ => value("endpoints", error),
+            });
         };
         if !self.endpoints.is_empty() {
             return Err(ConfigError::value(
@@ -214,6 +236,17 @@ impl TezosConfig {
             Some(share) => {
                 Sources::new(share, read.uris).map_err(|error| value("min-agreement", error))
             }
+        }
+    }
+
+    /// The setting that names the node at this place.
+    fn named(&self, at: &str, index: usize) -> String {
+        if self.sources.is_some() {
+            format!("{at}.sources")
+        } else if self.endpoints.is_empty() {
+            format!("{at}.endpoint")
+        } else {
+            format!("{at}.endpoints[{index}]")
         }
     }
 
@@ -364,6 +397,18 @@ mod tests {
         assert!(refused(&config).contains("chain.tezos.minimum.balanse"));
         config.minimum = [("balance".to_owned(), "good".to_owned())].into();
         assert!(refused(&config).contains("agreed k/n"));
+    }
+
+    #[test]
+    fn an_origin_that_no_browser_sends_is_refused() {
+        let with = |origin: &str| TezosConfig {
+            cors_origins: vec![origin.to_owned()],
+            ..two()
+        };
+        let settings = with("https://app.example").settings(AT).expect("sound");
+        assert_eq!(settings.cors, ["https://app.example"]);
+        let words = refused(&with("https://app.example/"));
+        assert!(words.contains("chain.tezos.cors-origins"), "{words}");
     }
 
     #[test]

@@ -77,7 +77,8 @@ pub(crate) async fn endpoints(
 
 /// One endpoint, within the time a check may take.
 async fn one(uri: &str, settings: &Settings) -> Result<(Found, Option<Answering>), Failure> {
-    let endpoint = Endpoint::new(uri, settings.limits.clone())
+    // As the daemon asks it: with certificates and tokens.
+    let endpoint = Endpoint::secured(uri, settings.limits.clone(), settings.access.clone())
         .map_err(|error| Failure::usage(error.to_string()))?;
     let subject = format!("endpoint {}", endpoint.name());
     let seconds = defaults::CHECK_TIMEOUT.as_secs();
@@ -127,9 +128,36 @@ async fn look(endpoint: &Endpoint, settings: &Settings) -> Result<Looked, Fault>
     if settings.mode == Mode::Client {
         return Ok((Verdict::Ok, words, chain, level, false));
     }
-    let (verdict, told, proves) = proofs(endpoint, network, hash).await?;
+    let (mut verdict, told, proves) = proofs(endpoint, network, hash).await?;
     let _ = write!(words, "; {told}");
+    if let Some(told) = stamp(endpoint, settings, &header).await {
+        verdict = Verdict::Failed;
+        let _ = write!(words, "; {told}");
+    }
     Ok((verdict, words, chain, level, proves))
+}
+
+/// What is wrong where its head does not have the stamp that is asked for: on
+/// another network than mainnet every honest node would be taken for a liar.
+async fn stamp(endpoint: &Endpoint, settings: &Settings, header: &Value) -> Option<String> {
+    let wanted = settings.proof_of_work?;
+    let head = Header::from_json(header).ok()?;
+    if head.has_proof_of_work(wanted).unwrap_or(true) {
+        return None;
+    }
+    let path = format!("/chains/{}/blocks/head/context/constants", settings.chain);
+    let constants = value(endpoint, &path).await.unwrap_or_default();
+    let own = constants["proof_of_work_threshold"].as_str();
+    let own = own.and_then(|own| own.parse::<i64>().ok());
+    // It is compared without sign: -1 is the greatest, and asks for nothing.
+    let own = own.map(|own| u64::try_from(own).unwrap_or(0));
+    let set = match own.filter(|own| *own != wanted) {
+        Some(own) => format!("set proof-of-work-threshold = {own}, as its network's constants say"),
+        None => "set proof-of-work-threshold to that of its network, 0 for none".to_owned(),
+    };
+    Some(format!(
+        "its head has no proof-of-work stamp of at most {wanted}, which would be held against it as a lie; {set}"
+    ))
 }
 
 /// Whether it serves the proof calls.
@@ -194,7 +222,7 @@ fn agreement(settings: &Settings, answering: &[Answering]) -> Found {
     let n = settings.endpoints.len();
     let needed = consensus::needed(settings.min_agreement, n);
     let able = |uri: &&String| {
-        let name = Endpoint::new(uri, settings.limits.clone());
+        let name = Endpoint::secured(uri, settings.limits.clone(), settings.access.clone());
         let name = name.map(|endpoint| endpoint.name().to_owned());
         name.is_ok_and(|name| answering.iter().any(|one| one.proves && one.name == name))
     };

@@ -1,8 +1,9 @@
 //! What an operator is told of each node.
 
+use axum::{Router, http::HeaderMap, http::StatusCode};
 use heliostat_sim::tezos::node::{Allows, Proofs};
 
-use crate::running::{Nodes, Said};
+use crate::running::{Nodes, Said, ask};
 
 /// `heliostat tezos … check` on free ports.
 async fn check(nodes: &Nodes, more: &[&str]) -> Said {
@@ -95,4 +96,50 @@ async fn nodes_of_different_chains_are_reported() {
         "{}",
         said.out
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_with_another_stamp_is_told_from_a_liar() {
+    let nodes = Nodes::start(2).await;
+    let (url, stamp) = (nodes.nodes[0].url(), nodes.stamp());
+    let flags = ["tezos", "--sources", nodes.sources(), "--endpoint", &url];
+    let free = ["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"];
+    let more = ["--store", "memory:", "check"];
+    let said = ask(&[&flags[..], &free, &more].concat()).await;
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    let words = format!("set proof-of-work-threshold = {stamp}, as its network's constants say");
+    assert!(said.out.contains(&words), "{}", said.out);
+    let said = check(&nodes, &[]).await;
+    assert!(!said.out.contains("stamp"), "{}", said.out);
+}
+
+/// A node that answers nobody without the token.
+async fn guarded(headers: HeaderMap) -> (StatusCode, &'static str) {
+    match headers.get("authorization") {
+        Some(token) if token == "Bearer s3cret" => (StatusCode::OK, "\"NetXdQprcVkpaWU\""),
+        _ => (StatusCode::UNAUTHORIZED, ""),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_checked_with_the_token_that_the_daemon_would_send() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(guarded);
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    for (token, is_let_in) in [("", false), ("bearer-token = \"s3cret\"", true)] {
+        let text = format!(
+            "[chain.tezos]\nledger = \"tezos\"\nmode = \"proxy\"\nendpoints = [{url:?}]\n\
+             listen = \"127.0.0.1:0\"\n{token}\n[store]\naddress = \"memory:\"\n\
+             [observe]\nlisten = \"127.0.0.1:0\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let said = ask(&["check", "--config", path]).await;
+        assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+        let refused = said.out.contains("HTTP 401");
+        assert_eq!(refused, !is_let_in, "{}", said.out);
+    }
+    serving.abort();
 }

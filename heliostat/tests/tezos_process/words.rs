@@ -138,6 +138,8 @@ fn every_setting_with_a_flag_names_that_flag() {
         ("--finality", ""),
         ("--head", "proven"),
         ("--listen", "127.0.0.1:1"),
+        ("--cors-origin", "https://app.example"),
+        ("--send-policy", "broadcast(2)"),
         ("--proof-of-work-threshold", "7"),
         ("--minimum", "balance=proven"),
         ("--endpoint", "http://me:hunter2@a:1"),

@@ -34,6 +34,7 @@ pub const METHODS: &[&str] = &[
     "header",
     "operation_hashes",
     "operations",
+    "block",
     "resulting_context_hash",
     "protocols",
     "chain_id",
@@ -95,6 +96,8 @@ pub const SETTINGS: &[Setting] = &[
         "Which block `head` is. `newest`: the newest one whose hash enough nodes gave. `proven`: the newest one whose successor's header is verified, which is one back, three with `finality`.")),
     set(CHAIN, "listen", "`127.0.0.1:8742`", r#""127.0.0.1:8742""#, "--listen",
         "Where the node's RPC is served over HTTP."),
+    set(CHAIN, "cors-origins", "none", r#"["https://app.example"]"#, "--cors-origin",
+        "The origins of web pages that may read answers, as a node's `--cors-origin`: `scheme://host[:port]` as browsers send it, or `\"*\"` for all."),
     set(CHAIN, "proof-of-work-threshold", "`281474976710655`, as on mainnet", "281474976710655", "--proof-of-work-threshold",
         "The greatest proof-of-work stamp a header may have; a node that sends another is caught lying. `0` on a network without stamps."),
     live(set(CHAIN, "max-head-age-seconds", "`120`", "120", "",
@@ -115,5 +118,5 @@ pub const SETTINGS: &[Setting] = &[
     content(set(OAUTH2, "client-secret-file", "none", r#""/run/secrets/client-secret""#, "", "A file whose first line is our secret there.")),
     set(OAUTH2, "scopes", "none", r#"["rpc"]"#, "", "The scopes to ask for."),
     set(OAUTH2, "audience", "none", r#""node""#, "", "Whom the token is for, where the issuer wants to know."),
-    set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer."),
+    content(set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer.")),
 ];
