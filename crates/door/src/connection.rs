@@ -145,7 +145,7 @@ async fn shake_hands(
     ends: &Ends,
 ) -> Option<Secure> {
     let shaking = async {
-        socket.readable().await?;
+        socket.first_byte().await?;
         let shaking = TlsAcceptor::from(tls.config()).accept(socket);
         Box::pin(shaking).await.map(Box::new)
     };

@@ -44,9 +44,10 @@ impl<S> Socket<S> {
 }
 
 impl Socket<TcpStream> {
-    /// Waits until the peer has said something, or left.
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.inner.readable().await
+    /// Waits until the peer has said something, or left. A look at its first
+    /// byte: a new socket is taken to be readable until it was tried.
+    pub(super) async fn first_byte(&self) -> io::Result<()> {
+        self.inner.peek(&mut [0]).await.map(|_| ())
     }
 }
 
