@@ -8,26 +8,33 @@ use heliostat_node::Agreement;
 use heliostat_zcash_proto::BlockId;
 use tonic::Status;
 
-use super::{Service, View, unreadable};
+use super::{Service, View, defaults::READ_ATTEMPTS, unreadable};
 use crate::{
     frames::Projection,
     range::{self, ChainGrade, Which},
     replica::ZcashReplica,
+    view::ReadError,
 };
 
 impl Service {
     /// Answers `GetLatestBlock`.
     pub(super) async fn latest_block(&self) -> Result<(BlockId, Assurance), Status> {
-        let view = self.view();
-        let tip = view.tip().ok_or_else(|| super::empty("GetLatestBlock"))?;
-        let grade = self
-            .block_grade("GetLatestBlock", &view, tip.height)
-            .await?;
-        let id = BlockId {
-            height: tip.height,
-            hash: tip.id.0.to_vec().into(),
-        };
-        Ok((id, grade))
+        let mut tries = 1..READ_ATTEMPTS;
+        loop {
+            let view = self.view();
+            let tip = view.tip().ok_or_else(|| super::empty("GetLatestBlock"))?;
+            let graded = self.block_grade("GetLatestBlock", &view, tip.height).await;
+            let grade = match graded {
+                // There is a newer one.
+                Err(_) if view.touched(tip.height) && tries.next().is_some() => continue,
+                graded => graded?,
+            };
+            let id = BlockId {
+                height: tip.height,
+                hash: tip.id.0.to_vec().into(),
+            };
+            return Ok((id, grade));
+        }
     }
 
     /// Answers `GetBlock` and `GetBlockNullifiers`, which differ in the
@@ -53,11 +60,14 @@ impl Service {
             Which::Id(id(method, &wanted.hash)?)
         };
         let slab = range::block(&view, which, projection).await?;
-        let grade = slab.cap.min((self.chain_grade)(*slab.heights.start()));
+        let height = *slab.heights.start();
+        let grade = slab.cap.min((self.chain_grade)(height));
+        let standing = still_of_our_chain(&view, height);
+        standing.map_err(|error| range::failure(error, &view))?;
         Ok((slab.bytes, grade))
     }
 
-    /// The grade of the block at a height of our chain.
+    /// The grade of the block that `view` has at a height.
     pub(super) async fn block_grade(
         &self,
         method: &str,
@@ -69,7 +79,19 @@ impl Service {
             .await
             .map_err(|error| unreadable(method, &error))?;
         let cap = cap.unwrap_or(Assurance::Relayed);
-        Ok(cap.min((self.chain_grade)(height)))
+        let grade = cap.min((self.chain_grade)(height));
+        let standing = still_of_our_chain(view, height);
+        standing.map_err(|error| unreadable(method, &error))?;
+        Ok(grade)
+    }
+}
+
+/// To be asked after a grade of the chain was taken: what upstreams say of a
+/// height is about the block that is there now, and the view may be older.
+fn still_of_our_chain(view: &View, height: u64) -> Result<(), ReadError> {
+    match view.touched(height) {
+        true => Err(ReadError::Reorged),
+        false => Ok(()),
     }
 }
 

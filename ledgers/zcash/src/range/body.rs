@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use super::{Method, Policy, RangeEnd, failure};
 use crate::{
     frames::{FrameStream, Slab},
-    view::ReadError,
+    view::{ReadError, View},
 };
 
 /// A read under way, and what it hands back.
@@ -61,9 +61,13 @@ impl RangeBody {
         }
     }
 
-    /// Counts a slice, and grades it.
-    fn sent(&mut self, slab: &Slab) -> Result<(), Status> {
+    /// Counts a slice, and grades it. What upstreams say of a height is about
+    /// the block that is there now, so the slice has to be of that chain still.
+    fn sent(&mut self, slab: &Slab, view: &View) -> Result<(), Status> {
         let grade = self.policy.grade(slab.cap, *slab.heights.end());
+        if view.touched(*slab.heights.end()) {
+            return Err(failure(ReadError::Reorged, view));
+        }
         self.policy.admit(self.method, grade)?;
         self.end.blocks += slab.heights.end() - slab.heights.start() + 1;
         self.end.bytes += slab.bytes.len() as u64;
@@ -126,7 +130,7 @@ impl http_body::Body for RangeBody {
         }
         let (stream, piece) = std::task::ready!(reading.as_mut().poll(cx));
         let status = match piece {
-            Ok(Some(slab)) => match this.sent(&slab) {
+            Ok(Some(slab)) => match this.sent(&slab, stream.view()) {
                 Ok(()) => {
                     this.reading = Some(read(stream));
                     return Poll::Ready(Some(Ok(Frame::data(slab.bytes))));

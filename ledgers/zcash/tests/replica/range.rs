@@ -336,3 +336,23 @@ async fn single_blocks_are_found_by_height_and_by_id(on: &Engine) {
     assert_eq!(code(Which::Height(9)).await, Some(Code::OutOfRange));
     assert_eq!(code(Which::Id(Id([5; 32]))).await, Some(Code::NotFound));
 }
+
+/// A grade is about the chain there is; what was read before a rewind is not
+/// of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_whose_chain_is_left_before_they_are_graded_are_not_sent() {
+    let rig = rig(&Engine::Memory, "left", chain(300), Assurance::Relayed).await;
+    let log = rig.log.clone();
+    let rewind = move || {
+        let rewound = log.commit(Some(200), Vec::new(), true);
+        let runtime = tokio::runtime::Handle::current();
+        let done = tokio::task::block_in_place(|| runtime.block_on(rewound));
+        done.expect("memory does not fail");
+    };
+    *rig.before_grade.lock().expect("no hook panics") = Some(Box::new(rewind));
+    let mut client = rig.client.clone();
+    let (blocks, code, words, _) = drain(client.get_block_range(request(10, 309, &[])).await).await;
+    assert_eq!((blocks.len(), code), (0, Code::Aborted), "{words}");
+    let (blocks, code, ..) = drain(client.get_block_range(request(10, 200, &[])).await).await;
+    assert_eq!((blocks.len(), code), (191, Code::Ok));
+}

@@ -44,9 +44,14 @@ impl Engine {
     }
 }
 
+/// What is called once, from within the server.
+type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
 /// Blocks, served.
 pub struct Rig {
-    pub log: BlockLog,
+    pub log: Arc<BlockLog>,
+    /// Called before the next slice is graded.
+    pub before_grade: Hook,
     pub blocks: Vec<NewBlock>,
     pub client: CompactTxStreamerClient<Channel>,
     pub ends: Arc<Mutex<Vec<RangeEnd>>>,
@@ -67,11 +72,17 @@ pub async fn rig(on: &Engine, name: &str, blocks: Vec<NewBlock>, least: Assuranc
     }
     let ends: Arc<Mutex<Vec<RangeEnd>>> = Arc::default();
     let seen = ends.clone();
+    let before_grade: Hook = Arc::default();
+    let hook = before_grade.clone();
     let context = RangeContext {
         shared: log.shared().clone(),
-        chain_grade: Arc::new(|height| match height {
-            ..=1000 => Assurance::Proven,
-            _ => Assurance::agreed(2, 3),
+        chain_grade: Arc::new(move |height| {
+            let before = hook.lock().expect("no hook panics").take();
+            before.into_iter().for_each(|before| before());
+            match height {
+                ..=1000 => Assurance::Proven,
+                _ => Assurance::agreed(2, 3),
+            }
         }),
         minimum: [("GetBlockRange".to_owned(), least)].into(),
         observer: Some(Arc::new(move |end| {
@@ -97,7 +108,8 @@ pub async fn rig(on: &Engine, name: &str, blocks: Vec<NewBlock>, least: Assuranc
         .await
         .expect("the server listens");
     Rig {
-        log,
+        log: Arc::new(log),
+        before_grade,
         blocks,
         client,
         ends,
