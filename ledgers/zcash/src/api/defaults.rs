@@ -39,8 +39,9 @@ pub const MEMPOOL_POLL: Duration = Duration::from_secs(1);
 /// which ends the streams.
 pub const MEMPOOL_TICK: Duration = Duration::from_millis(100);
 
-/// Most transactions of the memory pool that are kept. A node's own limit is
-/// by cost and stays far below.
+/// Most transactions of the memory pool that are kept, and as many that were
+/// seen since the last block. A node's own limit is by cost and stays far
+/// below.
 pub const MAX_MEMPOOL_TRANSACTIONS: usize = 50_000;
 
 /// Most bytes of memory pool transactions that are kept; twice the cost limit

@@ -191,7 +191,8 @@ impl Service {
             Ok((present, new)) => {
                 pool.present = present.into();
                 if !new.is_empty() {
-                    Arc::make_mut(&mut pool.arrived).extend(new);
+                    let arrived = Arc::make_mut(&mut pool.arrived);
+                    remember(arrived, new, MAX_MEMPOOL_TRANSACTIONS, MAX_MEMPOOL_BYTES);
                 }
                 pool.failure = None;
                 self.mempool.pool.send_replace(pool.clone());
@@ -305,6 +306,20 @@ impl Service {
     }
 }
 
+/// Appends what has been seen for the first time, as long as it fits: an
+/// upstream that names other transactions each time must not fill the memory
+/// of this process between two blocks. What does not fit is not streamed.
+fn remember(arrived: &mut Vec<Arc<Entry>>, new: Vec<Arc<Entry>>, most: usize, most_bytes: usize) {
+    let mut bytes: usize = arrived.iter().map(|entry| entry.data.len()).sum();
+    for entry in new {
+        bytes = bytes.saturating_add(entry.data.len());
+        if arrived.len() >= most || bytes > most_bytes {
+            return;
+        }
+        arrived.push(entry);
+    }
+}
+
 /// Polls while a stream listens: when the newest block changes, and every
 /// [`MEMPOOL_POLL`].
 async fn poll_while_heard(service: Weak<Service>) {
@@ -328,5 +343,31 @@ async fn poll_while_heard(service: Weak<Service>) {
         }
         // A failure is published to the listeners.
         let _ = service.mempool_now("GetMempoolStream", MEMPOOL_POLL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_since_the_last_block_is_bounded_in_number_and_bytes() {
+        let entries = |count: u8| {
+            let entry = |n| Entry {
+                txid: [n; 32],
+                data: vec![0; 10].into(),
+                compact: None,
+            };
+            (0..count).map(|n| Arc::new(entry(n))).collect::<Vec<_>>()
+        };
+        let mut arrived = Vec::new();
+        remember(&mut arrived, entries(3), 5, 1_000);
+        assert_eq!(arrived.len(), 3);
+        remember(&mut arrived, entries(9), 5, 1_000);
+        assert_eq!(arrived.len(), 5);
+        let mut arrived = Vec::new();
+        remember(&mut arrived, entries(2), 500, 45);
+        remember(&mut arrived, entries(9), 500, 45);
+        assert_eq!(arrived.len(), 4);
     }
 }
