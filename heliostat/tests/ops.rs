@@ -133,3 +133,47 @@ fn the_manifests_can_be_built() {
         assert!(words.contains(&format!("kind: {kind}\n")), "{kind}");
     }
 }
+
+/// What a command of the program prints.
+fn printed(args: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{args:?}");
+    output.stdout
+}
+
+#[test]
+fn the_completions_are_ones_that_their_shells_take() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = folder.path().join(shell);
+        fs::write(&script, printed(&["completions", shell])).unwrap();
+        // Read, and not run.
+        let Some(verdict) = tool(shell, &["-n", script.to_str().unwrap()]) else {
+            continue;
+        };
+        let words = String::from_utf8_lossy(&verdict.stderr);
+        assert!(verdict.status.success() && words.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn the_man_pages_are_ones_that_man_has_nothing_to_say_of() {
+    let folder = tempfile::tempdir().unwrap();
+    printed(&["man", "--out", folder.path().to_str().unwrap()]);
+    let pages: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().collect();
+    assert!(pages.len() > 10, "a page a command");
+    for page in pages {
+        let page = page.path();
+        let args = ["--warnings", "-E", "UTF-8", "-Tutf8", "-l"];
+        let args = [&args[..], &[page.to_str().unwrap()]].concat();
+        let Some(verdict) = tool("man", &args) else {
+            return;
+        };
+        let words = String::from_utf8_lossy(&verdict.stderr);
+        let shown = verdict.status.success() && !verdict.stdout.is_empty();
+        assert!(shown && words.is_empty(), "{}: {words}", page.display());
+    }
+}
