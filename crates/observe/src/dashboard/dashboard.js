@@ -21,13 +21,15 @@ function fact(name, value, note, style = "") {
     make("dd", { class: style }, value, note ? make("span", { class: "note" }, note) : null));
 }
 
+const pace = (blocks) => (blocks === null ? "" : `, ${perSecond(blocks)}`);
+
 function facts([chain, age]) {
   const head = chain.head;
   const behind = chain.target_height !== null && chain.local_height !== null
     ? chain.target_height - chain.local_height : 0;
   return [
     fact("Height", whole(chain.local_height),
-      behind > 0 ? `${whole(behind)} behind ${whole(chain.target_height)}, ${perSecond(chain.blocks_per_second)}`
+      behind > 0 ? `${whole(behind)} behind ${whole(chain.target_height)}${pace(chain.blocks_per_second)}`
         : `upstreams say ${whole(chain.target_height)}`),
     head ? fact("Age of the head", duration(age)) : null,
     head ? fact("Head is", head.assurance, null, gradeStyle(head.assurance)) : null,
@@ -72,7 +74,7 @@ function upstreams(all) {
 function forks(all) {
   const rows = all.map((one) => make("tr", {},
     make("th", { scope: "row", class: "short", "data-label": "at height" }, whole(one.height)),
-    make("td", { class: "full" }, one.upstream),
+    make("td", { class: "full name" }, one.upstream),
     make("td", { class: "full", "data-label": "theirs" }, make("code", {}, one.theirs)),
     make("td", { class: "full", "data-label": "ours" }, make("code", {}, one.ours))));
   return table("Disagreements", ["Height", "Upstream", "Theirs", "Ours"], rows);
