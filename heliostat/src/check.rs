@@ -3,7 +3,7 @@
 
 mod door;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use heliostat_core::{Fault, Source as _};
 use heliostat_door::{Door, DoorError};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::{
     address::without_credentials,
     cli::exit::Failure,
-    config::{ChainConfig, Config, ZcashConfig, door::observed},
+    config::{ChainConfig, Config, ConfigError, ZcashConfig, door::observed},
     defaults,
     run::runtime,
     status, tezos,
@@ -55,6 +55,14 @@ impl Found {
             subject: subject.into(),
             verdict,
             words: words.into(),
+        }
+    }
+
+    /// What is wrong with a setting.
+    pub fn broken(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Value { setting, reason } => Self::new(setting, Verdict::Failed, reason),
+            other => Self::new("configuration", Verdict::Failed, other.to_string()),
         }
     }
 }
@@ -147,15 +155,18 @@ async fn store(config: &Config, chain: &str, tables: &[Table]) -> Result<Found, 
     let subject = format!("store {}", without_credentials(&address));
     let file = address.strip_prefix("sqlite:").map(Path::new);
     let (verdict, words) = match file {
-        // So is its folder where there is none.
-        Some(file) if !file.exists() => {
-            (Verdict::Ok, "new; it is made on the first start".to_owned())
-        }
+        Some(file) if !file.exists() => match makeable(file) {
+            Ok(()) => (Verdict::Ok, "new; it is made on the first start".to_owned()),
+            Err(words) => (Verdict::Failed, words),
+        },
         _ if address == "memory:" => (Verdict::Ok, "nothing is kept over a restart".to_owned()),
         _ => {
             let options = StoreOptions::read_only();
             match heliostat_store::open(&address, chain, tables, options).await {
-                Ok(_) => (Verdict::Ok, "can be opened".to_owned()),
+                Ok(_) => match file.map(writable).transpose() {
+                    Ok(_) => (Verdict::Ok, "can be opened".to_owned()),
+                    Err(words) => (Verdict::Failed, words),
+                },
                 Err(error) => (Verdict::Failed, error.to_string()),
             }
         }
@@ -164,6 +175,41 @@ async fn store(config: &Config, chain: &str, tables: &[Table]) -> Result<Found, 
         subject,
         verdict,
         words,
+    })
+}
+
+/// Whether a store's file can be made, with the folders it is in, as the first
+/// start does. Tried where the innermost folder is that there is.
+fn makeable(file: &Path) -> Result<(), String> {
+    let above = file.ancestors().skip(1);
+    let mut folders = above.map(|folder| match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    });
+    let folder = folders.find(|folder| folder.exists());
+    let folder = folder.unwrap_or(Path::new("/"));
+    let trial = folder.join(format!(".heliostat-check-{}", std::process::id()));
+    let made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&trial);
+    made.map_err(|error| {
+        format!(
+            "cannot be made in {}: {error}; name a folder that the user this runs as may write to",
+            folder.display()
+        )
+    })?;
+    fs::remove_file(&trial).map_err(|error| format!("{}: {error}", trial.display()))
+}
+
+/// Whether a store's file can be written to; nothing is.
+fn writable(file: &Path) -> Result<(), String> {
+    let opened = fs::OpenOptions::new().write(true).open(file);
+    opened.map(drop).map_err(|error| {
+        format!(
+            "cannot be written to: {error}; give {} and its folder to the user this runs as",
+            file.display()
+        )
     })
 }
 
@@ -179,7 +225,13 @@ async fn upstreams(
     config: &ZcashConfig,
     found: &mut Vec<Found>,
 ) -> Result<(), Failure> {
-    let nodes = Nodes::new(name, config)?;
+    let nodes = match Nodes::new(name, config) {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            found.push(Found::broken(error));
+            return Ok(());
+        }
+    };
     let mut network = config.network.map(zcash::nodes::network);
     if network.is_none() {
         network = nodes.ask_network().await.ok().map(|(network, _)| network);

@@ -5,7 +5,10 @@
 //! |---|---|
 //! | [`settings`] | every setting with its meaning and default, once |
 //! | [`change`] | what a running process makes of a changed file |
+//! | [`error`] | [`ConfigError`] |
 //! | [`keys`] | rejects unknown keys, naming the nearest known one |
+//! | [`types`] | rejects values of the wrong type |
+//! | [`lines`] | where in a file something is, for errors |
 //! | [`effective`] | every setting with its value and where it comes from |
 //! | [`document`] | `docs/configuration.md` and `heliostat.example.toml`, made from the settings |
 //! | [`door`] | `[door]` and what is below it |
@@ -17,9 +20,12 @@ pub mod change;
 pub mod document;
 pub mod door;
 pub mod effective;
+pub mod error;
 pub mod keys;
+pub mod lines;
 pub mod settings;
 pub mod tezos;
+pub mod types;
 pub mod upstream;
 pub mod zcash;
 
@@ -31,58 +37,13 @@ use std::{
 
 use heliostat_observe::logs;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 pub use door::DoorConfig;
+pub use error::ConfigError;
 pub use tezos::TezosConfig;
 pub use zcash::ZcashConfig;
 
-/// Why a configuration cannot be used. All of them exit with code 2.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read {path}: {reason}; give the file with --config FILE")]
-    File {
-        /// The file.
-        path: String,
-        /// The system's words.
-        reason: std::io::Error,
-    },
-    /// The file is not TOML, or a value has the wrong type.
-    #[error("{path}: {reason}")]
-    Toml {
-        /// The file.
-        path: String,
-        /// Where and why.
-        reason: String,
-    },
-    /// A key that means nothing.
-    #[error("{path}: {reason}")]
-    Key {
-        /// The file.
-        path: String,
-        /// The key, and the one that may have been meant.
-        reason: String,
-    },
-    /// A setting whose value makes no sense.
-    #[error("{setting}: {reason}")]
-    Value {
-        /// The setting, by its key in the file.
-        setting: String,
-        /// What is wrong and how to mend it.
-        reason: String,
-    },
-}
-
-impl ConfigError {
-    /// A setting whose value makes no sense.
-    pub fn value(setting: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Value {
-            setting: setting.into(),
-            reason: reason.into(),
-        }
-    }
-}
+use lines::Lines;
 
 /// Everything a process runs by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -242,19 +203,19 @@ impl Config {
     /// # Errors
     /// See [`Config::load`].
     pub fn parse(text: &str, path: &str) -> Result<Self, ConfigError> {
-        let toml = |error: toml::de::Error| ConfigError::Toml {
-            path: path.to_owned(),
-            reason: error.to_string().trim_end().to_owned(),
-        };
+        let toml = |error: toml::de::Error| ConfigError::of_toml(&error, text, path);
         let table: toml::Table = toml::from_str(text).map_err(toml)?;
-        check_ledgers(&table)?;
-        keys::check(&table).map_err(|reason| ConfigError::Key {
-            path: path.to_owned(),
-            reason,
-        })?;
-        let config: Self = toml::from_str(text).map_err(toml)?;
-        config.validate()?;
-        Ok(config)
+        let read = || {
+            check_ledgers(&table)?;
+            keys::check(&table).map_err(|misfit| ConfigError::Misfit {
+                path: misfit.path,
+                words: misfit.words,
+            })?;
+            let config = types::read(&table)?;
+            config.validate()?;
+            Ok(config)
+        };
+        read().map_err(|error: ConfigError| error.in_file(path, &Lines::of(text)))
     }
 
     /// Checks what types cannot say.

@@ -247,9 +247,9 @@ fn a_wrong_file_names_the_setting_and_the_fix() {
             format!(
                 "[door]\nmax-connections = 'many'\n[chain.zcash]\nledger = 'zcash'\n{upstream}"
             ),
-            "invalid type",
+            "heliostat.toml line 2: door.max-connections is a text in quotes",
         ),
-        ("[chain.zcash\n".to_owned(), "heliostat.toml"),
+        ("[chain.zcash\n".to_owned(), "heliostat.toml line 1: unclosed table"),
     ] {
         let output = checked(&text);
         assert_eq!(output.status.code(), Some(2), "{text}: {}", stderr(&output));

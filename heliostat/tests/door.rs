@@ -11,6 +11,8 @@
 //! | `access` | networks, rates, plaintext |
 //! | `reload` | SIGHUP: certificates, the log level, a broken file |
 //! | `live` | SIGHUP: limits, networks, tokens, minimum grades |
+//! | `upstreams` | an upstream that wants a certificate and a token of us |
+//! | `guarded` | such a node, and whoever gives such tokens |
 //! | `minimum` | answers below the wanted grade |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
@@ -21,6 +23,8 @@ mod access;
 mod certificates;
 #[path = "door/check.rs"]
 mod check;
+#[path = "door/guarded.rs"]
+mod guarded;
 #[path = "door/issuer.rs"]
 mod issuer;
 #[path = "door/live.rs"]
@@ -36,3 +40,5 @@ mod rig;
 mod running;
 #[path = "door/tokens.rs"]
 mod tokens;
+#[path = "door/upstreams.rs"]
+mod upstreams;

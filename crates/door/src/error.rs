@@ -43,7 +43,7 @@ pub enum DoorError {
     },
     /// Plaintext beyond loopback without the operator's word.
     #[error(
-        "cannot listen on {given}: it can be reached from other machines, and connections would not be encrypted; give a certificate and key, listen on 127.0.0.1 behind a proxy that ends TLS, or accept it with --no-tls-very-insecure"
+        "cannot listen on {given}: it can be reached from other machines, and connections would not be encrypted; give a certificate and key, listen on 127.0.0.1 behind a proxy that ends TLS, or accept it with --no-tls-very-insecure, which is no-tls-very-insecure = true in [door]"
     )]
     Plaintext {
         /// What was given.

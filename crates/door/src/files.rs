@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
@@ -103,11 +103,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DoorError> {
         path: path.to_owned(),
         reason,
     };
-    let file = File::open(path).map_err(|error| broken(error.to_string()))?;
+    let unread = |error: io::Error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "; correct the path, or put the file there",
+            ErrorKind::PermissionDenied => "; it must be readable for the user this runs as",
+            _ => "",
+        };
+        broken(format!("{error}{hint}"))
+    };
+    let file = File::open(path).map_err(unread)?;
     let mut bytes = Vec::new();
     file.take(defaults::MAX_FILE + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| broken(error.to_string()))?;
+        .map_err(unread)?;
     if bytes.len() as u64 > defaults::MAX_FILE {
         let limit = defaults::MAX_FILE;
         return Err(broken(format!("it is larger than {limit} bytes")));

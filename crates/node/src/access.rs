@@ -59,6 +59,8 @@ impl AccessError {
 #[derive(Clone, Default)]
 pub struct Access {
     tls: Option<rustls::ClientConfig>,
+    /// Whether we have a certificate to show.
+    shows: bool,
     token: Option<Arc<Token>>,
 }
 
@@ -86,6 +88,7 @@ impl Access {
         let token = options.bearer.as_ref().map(Token::open).transpose()?;
         Ok(Self {
             tls: tls::config(options)?,
+            shows: options.client_certificate.is_some(),
             token: token.map(Arc::new),
         })
     }
@@ -143,6 +146,18 @@ impl Access {
     pub async fn renewed(&self, used: Option<&HeaderValue>) -> Option<HeaderValue> {
         let token = self.token.as_ref()?;
         token.renewed(used?).await
+    }
+
+    /// What an operator can do about a TLS connection that the upstream closed
+    /// without an answer: with TLS 1.3 it refuses a client's certificate, or
+    /// that there is none, only after the handshake.
+    pub fn closed_hint(&self) -> &'static str {
+        match self.shows {
+            true => {
+                "it may not trust our certificate: check client-cert, and which authority it trusts for clients"
+            }
+            false => "it may want to see a certificate of ours: set client-cert and client-key",
+        }
     }
 
     /// What an operator can do about a token that is refused.

@@ -17,16 +17,26 @@ pub enum Unanswered {
 /// How rustls begins what it says of a certificate that does not hold.
 const DISTRUST: &str = "invalid peer certificate";
 
+/// What to do about a certificate that does not hold.
+fn distrust_hint(words: &str) -> &'static str {
+    if words.contains("expired") {
+        "it has to be renewed there; if it is not over, check this machine's clock"
+    } else if words.contains("not valid for name") {
+        "write the name that the certificate is for in the address"
+    } else {
+        "ca-file names the authority to trust for it, SSL_CERT_FILE a file with the certificates \
+         of further authorities"
+    }
+}
+
 impl Unanswered {
     /// The error of an HTTP client; `connecting` is whether the client was still
     /// making the connection.
     pub fn of(error: &(dyn Error + 'static), connecting: bool) -> Self {
         let mut words = innermost(error);
         if words.starts_with(DISTRUST) {
-            words = format!(
-                "its certificate is not trusted here ({words}); ca-file names the authority to \
-                 trust for it, SSL_CERT_FILE a file with the certificates of further authorities"
-            );
+            let hint = distrust_hint(&words);
+            words = format!("its certificate is not trusted here ({words}); {hint}");
         }
         match connecting {
             true => Self::NotSent(words),

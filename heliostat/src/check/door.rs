@@ -27,7 +27,7 @@ pub(super) async fn look(
         match config.tls.open() {
             Ok(tls) => found.extend(tls.map(|tls| certificate(config, tls.not_after()))),
             Err(error) => {
-                found.push(broken(error));
+                found.push(Found::broken(error));
                 // Its ports are looked at all the same.
                 usable.tls = Default::default();
                 usable.access.allow_identities = None;
@@ -43,7 +43,7 @@ pub(super) async fn look(
                 "the lists of identities can be read",
             )),
             Err(error) => {
-                found.push(broken(error));
+                found.push(Found::broken(error));
                 usable.access.allow_identities = None;
                 usable.access.deny_identities = None;
             }
@@ -54,7 +54,7 @@ pub(super) async fn look(
             Ok(None) => {}
             Ok(Some(tokens)) => issuers(config, &tokens, found).await,
             Err(error) => {
-                found.push(broken(error));
+                found.push(Found::broken(error));
                 usable.auth = Default::default();
             }
         }
@@ -65,13 +65,6 @@ pub(super) async fn look(
         options.plaintext = Plaintext::Anywhere;
     }
     Ok(options)
-}
-
-fn broken(error: ConfigError) -> Found {
-    match error {
-        ConfigError::Value { setting, reason } => Found::new(setting, Verdict::Failed, reason),
-        other => Found::new("door", Verdict::Failed, other.to_string()),
-    }
 }
 
 /// What is said of a certificate and a key that go together; one that ended

@@ -19,9 +19,7 @@ pub fn reference() -> String {
          [heliostat.example.toml](../heliostat.example.toml).\n",
     );
     for table in tables().filter(|table| !table.about.is_empty()) {
-        let ledger = ledger_of(table.shape).map_or_else(String::new, |ledger| {
-            format!(" with `ledger = \"{ledger}\"`")
-        });
+        let ledger = of_ledger(table);
         let shape = shown(&heading(table));
         let _ = write!(text, "\n## `{shape}`{ledger}\n\n{}\n", table.about);
         let settings = of(table);
@@ -61,22 +59,37 @@ pub fn reference() -> String {
     text
 }
 
+/// Which chains a table is about, where it is about chains.
+fn of_ledger(table: &Table) -> String {
+    let ledger = ledger_of(table.shape);
+    ledger.map_or_else(String::new, |ledger| {
+        format!(" with `ledger = \"{ledger}\"`")
+    })
+}
+
 /// What a running process takes over.
 fn reloads() -> String {
     let mut text = String::from(
         "\n## What a running process takes over\n\n\
          SIGHUP (`systemctl reload heliostat`) reads the configuration file and \
-         every file below again. What is broken keeps what was in force, and is \
-         logged as an error. A changed setting that is not listed here takes a \
-         restart; the log names it. A quick start (`heliostat zcash`) has no \
-         configuration file; its certificates and lists are read again all the \
-         same.\n\n\
+         every file below again. A configuration file that is broken anywhere \
+         changes nothing: the error names the file, the line and the setting, and \
+         `heliostat_door_reload_failures_total` counts it. A broken certificate \
+         or list keeps the one in force in the same way. The log says in one line \
+         what has changed, and in another which changed settings are not listed \
+         here and take effect after a restart. A quick start (`heliostat zcash`) \
+         has no configuration file; its certificates and lists are read again all \
+         the same.\n\n\
+         Limits and tokens hold for connections and requests from then on, \
+         time-outs also for connections that are open. Connections of addresses \
+         that may no longer connect are cut at once.\n\n\
          | setting | what is taken over |\n|---|---|\n",
     );
     for table in tables() {
+        let ledger = of_ledger(table);
         if table.taken.by_signal() {
             let shape = shown(&heading(table));
-            let _ = writeln!(text, "| `{shape}` | all of it, on SIGHUP |");
+            let _ = writeln!(text, "| `{shape}`{ledger} | all of it, on SIGHUP |");
         }
         for setting in of(table) {
             let words = match setting.taken {
@@ -85,7 +98,8 @@ fn reloads() -> String {
                 Taken::SignalAndContent => "its value and the content of the file, on SIGHUP",
                 Taken::Content => "the content of the file, when that changes and on SIGHUP",
             };
-            let _ = writeln!(text, "| `{}` | {words} |", shown(&setting.path()));
+            let path = shown(&setting.path());
+            let _ = writeln!(text, "| `{path}`{ledger} | {words} |");
         }
     }
     text

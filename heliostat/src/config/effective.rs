@@ -79,10 +79,8 @@ impl Origins {
             path: shown.clone(),
             reason,
         })?;
-        let table = DeTable::parse(&text).map_err(|error| ConfigError::Toml {
-            path: shown,
-            reason: error.to_string().trim_end().to_owned(),
-        })?;
+        let table =
+            DeTable::parse(&text).map_err(|error| ConfigError::of_toml(&error, &text, &shown))?;
         let mut origins = Self::default();
         origins.walk(&text, table.get_ref(), "");
         Ok(origins)

@@ -1,47 +1,82 @@
-//! Rejects unknown keys, naming the nearest known one: a misspelt setting
+//! Rejects unknown keys and values of the wrong type, naming the nearest known one: a misspelt setting
 //! that is silently ignored is worse than none.
 
 use toml::{Table, Value};
 
-use super::settings::{ledger_of, placeholder, settings, shown, tables};
+use super::{
+    settings::{Setting, ledger_of, placeholder, settings, shown, tables},
+    types,
+};
 
-/// Checks every key of a file.
+/// A key that cannot stand where it does, or not with its value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Where it is.
+    pub path: String,
+    /// What is wrong with it, the path included.
+    pub words: String,
+}
+
+impl Misfit {
+    fn new(path: &str, words: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            words,
+        }
+    }
+}
+
+/// Checks every key of a file, and the types of values.
 ///
 /// # Errors
-/// The first unknown key, in words.
-pub fn check(file: &Table) -> Result<(), String> {
+/// The first that is wrong.
+pub fn check(file: &Table) -> Result<(), Misfit> {
     walk(file, "", "")
 }
 
 /// `shape` is the table with a placeholder where a user chose the name; `path`
 /// is the table as written.
-fn walk(table: &Table, shape: &str, path: &str) -> Result<(), String> {
+fn walk(table: &Table, shape: &str, path: &str) -> Result<(), Misfit> {
     for (key, value) in table {
         let (shape, path) = (step(shape, key, value), join(path, key));
         if let Some(known) = tables().find(|table| table.shape == shape) {
             match value {
                 Value::Table(inner) if known.free => check_free(inner, known.keys, &path)?,
+                Value::Table(_) if known.repeated => return Err(not_a_table(&path, true)),
                 Value::Table(inner) => walk(inner, &shape, &path)?,
-                Value::Array(items) => {
-                    for item in items.iter().filter_map(Value::as_table) {
-                        walk(item, &shape, &path)?;
+                Value::Array(items) if known.repeated => {
+                    for (index, item) in items.iter().enumerate() {
+                        let path = format!("{path}[{index}]");
+                        match item.as_table() {
+                            Some(item) => walk(item, &shape, &path)?,
+                            None => return Err(not_a_table(&path, known.repeated)),
+                        }
                     }
                 }
-                _ => return Err(format!("{path} is a table; write [{path}]")),
+                _ => return Err(not_a_table(&path, known.repeated)),
             }
-        } else if !is_setting(&shape) {
-            return Err(unknown(&shape, &path, key));
+        } else if let Some(setting) = setting(&shape) {
+            types::check(setting, value)
+                .map_err(|words| Misfit::new(&path, format!("{path} {words}")))?;
+        } else {
+            return Err(Misfit::new(&path, unknown(&shape, &path, key)));
         }
     }
     Ok(())
 }
 
 /// A table whose keys are from a list of their own (method names).
-fn check_free(table: &Table, known: &[&str], path: &str) -> Result<(), String> {
-    for key in table.keys() {
+fn check_free(table: &Table, known: &[&str], path: &str) -> Result<(), Misfit> {
+    for (key, value) in table {
+        let at = join(path, key);
         if !known.contains(&key.as_str()) {
             let near = nearest(key, known.iter().copied());
-            return Err(format!("unknown key {path}.{key}; did you mean {near}?"));
+            let words = format!("unknown key {at}; did you mean {near}?");
+            return Err(Misfit::new(&at, words));
+        }
+        if !value.is_str() {
+            let words = format!("{at} has to be a grade in quotes, such as \"relayed\"");
+            return Err(Misfit::new(&at, words));
         }
     }
     Ok(())
@@ -65,8 +100,19 @@ fn step(shape: &str, key: &str, value: &Value) -> String {
     join(shape, &placeholder(ledger.unwrap_or("zcash")))
 }
 
-fn is_setting(shape: &str) -> bool {
-    settings().any(|setting| setting.path() == shape)
+fn setting(shape: &str) -> Option<&'static Setting> {
+    settings().find(|setting| setting.path() == shape)
+}
+
+fn not_a_table(path: &str, repeated: bool) -> Misfit {
+    let words = match repeated {
+        true => {
+            let path = path.split('[').next().unwrap_or(path);
+            format!("{path} is a table for each entry; write [[{path}]]")
+        }
+        false => format!("{path} is a table; write [{path}]"),
+    };
+    Misfit::new(path, words)
 }
 
 fn unknown(shape: &str, path: &str, key: &str) -> String {
@@ -107,7 +153,7 @@ mod tests {
 
     fn error(text: &str) -> String {
         let table = toml::from_str(text).expect("the test's own TOML parses");
-        check(&table).expect_err("an unknown key")
+        check(&table).expect_err("an unknown key").words
     }
 
     #[test]
@@ -157,5 +203,14 @@ mod tests {
     #[test]
     fn a_value_where_a_table_belongs_is_explained() {
         assert!(error("store = 'memory:'").contains("write [store]"));
+        let words = error("[chain.z]\nledger='zcash'\nupstream = 'http://a:1'");
+        assert!(words.contains("write [[chain.z.upstream]]"), "{words}");
+        let words = error("[chain.z]\nledger='zcash'\n[chain.z.upstream]\nurl = 'http://a:1'");
+        assert!(words.contains("write [[chain.z.upstream]]"), "{words}");
+        let words = error("[chain.z]\nledger='zcash'\n[chain.z.minimum]\nGetBlock = 3");
+        assert!(
+            words.contains("chain.z.minimum.GetBlock has to be a grade"),
+            "{words}"
+        );
     }
 }

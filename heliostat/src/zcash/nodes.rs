@@ -60,7 +60,7 @@ impl Nodes {
     ///
     /// # Errors
     /// A credentials file that cannot be read, or an address that is none.
-    pub fn new(chain: &str, config: &ZcashConfig) -> Result<Self, Failure> {
+    pub fn new(chain: &str, config: &ZcashConfig) -> Result<Self, ConfigError> {
         Self::telling(chain, config, &Asked::default())
     }
 
@@ -68,14 +68,19 @@ impl Nodes {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn telling(chain: &str, config: &ZcashConfig, asked: &Asked) -> Result<Self, Failure> {
+    pub fn telling(chain: &str, config: &ZcashConfig, asked: &Asked) -> Result<Self, ConfigError> {
         let node = |(index, upstream): (usize, &UpstreamConfig)| {
             let own = &upstream.credentials;
             let (at, credentials) = match own.is_empty() {
                 true => (format!("chain.{chain}"), &config.credentials),
                 false => (format!("chain.{chain}.upstream[{index}]"), own),
             };
-            open(upstream, credentials, asked).map_err(|words| ConfigError::value(at, words))
+            let access = Access::open(&upstream.access.options()).map_err(|error| {
+                let at = format!("chain.{chain}.upstream[{index}]");
+                ConfigError::value(at, error.to_string())
+            })?;
+            open(upstream, credentials, access, asked)
+                .map_err(|words| ConfigError::value(at, words))
         };
         let all = config.upstream.iter().enumerate().map(node);
         Ok(Self {
@@ -138,6 +143,7 @@ impl Nodes {
 fn open(
     upstream: &UpstreamConfig,
     credentials: &Credentials,
+    access: Access,
     asked: &Asked,
 ) -> Result<Node, String> {
     let password = match &credentials.rpc_password_file {
@@ -159,7 +165,6 @@ fn open(
         asked: asked.clone(),
         ..Limits::default()
     };
-    let access = Access::open(&upstream.access.options()).map_err(|error| error.to_string())?;
     let rpc = Rpc::secured(&endpoint.url, endpoint.auth, limits, access);
     let rpc = rpc.map_err(|error| error.to_string())?;
     Ok(Node {

@@ -48,6 +48,11 @@ impl Rig {
         rig
     }
 
+    /// Where the node behind it is asked.
+    pub fn node_url(&self) -> String {
+        self.node.handle().url().to_owned()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -327,6 +327,13 @@ impl Rpc {
                 );
                 Fault::Unsupported(words)
             }
+            Trouble::Closed(why) if self.address().starts_with("https:") => {
+                self.unreachable(format!(
+                    "it closed the connection without an answer to {method} ({why}); {}, or it \
+                     is restarting",
+                    self.inner.access.closed_hint()
+                ))
+            }
             Trouble::Closed(why) => self.unreachable(format!(
                 "it closed the connection without an answer to {method} ({why}); it may be \
                  restarting, and zebrad also does this to callers whose cookie it does not \

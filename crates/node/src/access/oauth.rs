@@ -212,15 +212,19 @@ impl Issuer {
             let address = &self.address;
             match error {
                 RequestTokenError::ServerResponse(refusal) => Fault::Unsupported(format!(
-                    "the issuer {address} gives no token: {}; check the client's name, secret \
-                     and scopes",
+                    "the issuer {address} gives no token: {}; check client-id, the secret in \
+                     client-secret-file, and scopes",
                     printable(refusal.error().as_ref())
                 )),
                 RequestTokenError::Request(unusable) => {
                     Fault::Unreachable(format!("the issuer {address} {unusable}"))
                 }
                 RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                    Fault::Unreachable(format!("the issuer {address} answers without a token"))
+                    Fault::Unreachable(format!(
+                        "the issuer {address} answers without a token; check token-url, and \
+                         whether it knows client {:?} with the secret in client-secret-file",
+                        self.client.as_str()
+                    ))
                 }
             }
         })?;

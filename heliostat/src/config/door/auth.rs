@@ -103,6 +103,19 @@ impl AuthConfig {
         if self.jwks_url.is_some() && self.discovery {
             return wrong("discovery", "jwks-url is set as well; keep one of the two");
         }
+        let has_keys = self.jwks_url.is_some() || self.discovery;
+        if has_keys && self.issuer.is_none() {
+            return wrong(
+                "issuer",
+                "is missing; name whoever issues the tokens, as their iss says",
+            );
+        }
+        if self.audience.is_empty() {
+            return wrong(
+                "audience",
+                "is missing; name whom tokens are for, or those made for others would be taken",
+            );
+        }
         if self.issuer_timeout_seconds == 0 {
             return wrong("issuer-timeout-seconds", "0 leaves the issuer no time");
         }
@@ -201,7 +214,11 @@ impl ScopeConfig {
 /// A secret that stands alone in a file.
 fn first_line(file: &Path) -> Result<String, String> {
     let shown = file.display();
-    let text = fs::read_to_string(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let text = fs::read_to_string(file).map_err(|error| {
+        format!(
+            "cannot read {shown}: {error}; it must be there, and readable for the user this runs as"
+        )
+    })?;
     match text.lines().next().map(str::trim) {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
         _ => Err(format!(

@@ -115,7 +115,7 @@ pub const SETTINGS: &[Setting] = &[
     content(set(OAUTH2, "client-secret-file", "none", r#""/run/secrets/client-secret""#, "", "A file whose first line is our secret there.")),
     set(OAUTH2, "scopes", "none", r#"["rpc"]"#, "", "The scopes to ask for."),
     set(OAUTH2, "audience", "none", r#""node""#, "", "Whom the token is for, where the issuer wants to know."),
-    set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer."),
+    content(set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer.")),
 
     set(COMPAT, "plain-txid", "`false`", "false", "",
         "`SendTransaction` answers with the plain transaction id, without the double quotes lightwalletd leaves around it."),

@@ -254,7 +254,11 @@ fn trouble(endpoint: &Endpoint, error: reqwest::Error) -> CallError {
     let secure = endpoint.name().starts_with("https:");
     match Unanswered::of_reqwest(error) {
         Unanswered::NotSent(words) => {
-            CallError::NotSent(Fault::Unreachable(format!("no connection: {words}")))
+            let hint = match words.contains("; ") {
+                true => "",
+                false => "; is the node running, and its RPC port open?",
+            };
+            CallError::NotSent(Fault::Unreachable(format!("no connection: {words}{hint}")))
         }
         Unanswered::Lost(words) => CallError::Fault(Fault::Unreachable(match secure {
             true => {
