@@ -10,27 +10,28 @@
 //! | checksums of the compact blocks | they are the bytes made when the block was verified (the raw block is not kept, so no hash covers them) |
 //! | shielded = filter(full) | both projections say the same |
 //! | `ids` | every block is found by its hash, and nothing else is |
+//! | row of the chunk | what is served without opening a blob (the tip, grades) is what the blobs say |
+//! | grade | no block has a better one than its chain can give |
+//! | rows beyond the tip | no block was lost at the end |
 //!
 //! The content of compact blocks beyond txids and counts rests on checksums;
 //! [`deep`] compares it with the raw block read again from a node.
 
 mod block;
+mod load;
 
 pub use block::deep;
 
-use heliostat_core::Id;
 use heliostat_node::Replica as _;
 use heliostat_store::{Direction, Snapshot, Store, StoreError};
 use heliostat_zcash_verifier::Tip;
 use serde::Serialize;
 
+use self::load::{Loaded, load};
 use crate::{
-    chunk::{
-        CHUNKS, ChunkInfo, FULL, Frames, IDS, PROOFS, ProofPage, RECORDS, Records, SHIELDED,
-        Stored, key, page_of,
-    },
+    chunk::{CHUNKS, ChunkInfo, FULL, IDS, PROOFS, RECORDS, SHIELDED, key, page_of},
     replica::{ZcashReplica, state},
-    view::{Chunks, Index, corrupt, load_chunks},
+    view::{Chunks, Index, corrupt, load_chunks, recent::listed},
 };
 
 /// Problems described one by one; more are only counted.
@@ -95,17 +96,6 @@ impl Report {
     }
 }
 
-/// A chunk with its proofs, read from the store in one snapshot.
-struct Loaded {
-    info: ChunkInfo,
-    /// `None` where a blob is missing or damaged; said in the report.
-    stored: Option<Stored>,
-    pages: Vec<ProofPage>,
-    /// The height each block's id leads to.
-    ids: Vec<Option<u64>>,
-    damage: Vec<Problem>,
-}
-
 /// Looks at every block of a replica, past all caches. `progress` is told the
 /// height reached and the last one, once per chunk. The writer may go on; what
 /// it adds meanwhile is looked at too.
@@ -155,6 +145,7 @@ pub async fn audit(
     }
     if !report.interrupted {
         surplus_ids(&**store, &mut report).await?;
+        beyond_the_tip(&**store, &mut report).await?;
     }
     Ok(report)
 }
@@ -178,67 +169,6 @@ async fn chunk_at(snapshot: &dyn Snapshot, height: u64) -> Result<Option<ChunkIn
     };
     let chunk = ChunkInfo::decode(key, value).map_err(corrupt)?;
     Ok(Some(chunk).filter(|chunk| chunk.holds(height)))
-}
-
-async fn load(snapshot: &dyn Snapshot, info: ChunkInfo) -> Result<Loaded, StoreError> {
-    let mut damage = Vec::new();
-    let at = key(info.first);
-    let mut blobs = Vec::new();
-    for table in [FULL, SHIELDED, RECORDS] {
-        blobs.push(snapshot.get(table, &at).await?);
-    }
-    let mut damaged =
-        |broken: String| damage.push(Problem::at(info.first, "store.damaged", broken));
-    let missing = || "a row is missing".to_owned();
-    let mut blobs = blobs.into_iter().map(|blob| blob.ok_or_else(missing));
-    let mut blob = || blobs.next().unwrap_or_else(|| Err(missing()));
-    let full = blob().and_then(Frames::decode).map_err(&mut damaged).ok();
-    let shielded = blob().and_then(Frames::decode).map_err(&mut damaged).ok();
-    let records = blob().and_then(Records::decode).map_err(&mut damaged).ok();
-    let fits = |count: usize, last: Id| count == info.count as usize && last == info.last.id;
-    let stored = match (full, shielded, records) {
-        (Some(full), Some(shielded), Some(records)) => {
-            let same = fits(full.count(), full.last)
-                && fits(shielded.count(), shielded.last)
-                && fits(records.count(), records.last);
-            if !same {
-                damaged("its rows are of different blocks".into());
-            }
-            same.then_some(Stored {
-                full,
-                shielded,
-                records,
-            })
-        }
-        _ => None,
-    };
-    let mut pages = Vec::new();
-    let mut page = page_of(info.first);
-    while page <= info.last.height {
-        let row = snapshot.get(PROOFS, &key(page)).await?;
-        let row = row.ok_or_else(|| "a row of proofs is missing".to_owned());
-        match row.and_then(ProofPage::decode) {
-            Ok(proofs) => pages.push(proofs),
-            Err(broken) => damage.push(Problem::at(page, "store.damaged", broken)),
-        }
-        page = page_of(page) + crate::replica::defaults::PROOF_PAGE;
-    }
-    let mut ids = Vec::new();
-    for record in stored
-        .iter()
-        .flat_map(|stored| (0..).map_while(|index| stored.records.get(index)))
-    {
-        let height = snapshot.get(IDS, &record.id.0).await?;
-        let height = height.and_then(|value| <[u8; 8]>::try_from(&value[..]).ok());
-        ids.push(height.map(u64::from_be_bytes));
-    }
-    Ok(Loaded {
-        info,
-        stored,
-        pages,
-        ids,
-        damage,
-    })
 }
 
 /// What checking a chunk gave.
@@ -299,6 +229,36 @@ fn check_now(loaded: Loaded, tip: Option<Tip>, next: u64) -> Checked {
     checked
 }
 
+/// The first height, and the one after the last.
+fn bounds(index: &Index) -> (u64, u64) {
+    let end = index.tip().map_or(0, |tip| tip.height + 1);
+    (index.floor().unwrap_or(0), end)
+}
+
+/// A store that lost rows of its index ends lower than what else it has.
+async fn beyond_the_tip(store: &dyn Store, report: &mut Report) -> Result<(), StoreError> {
+    let snapshot = store.snapshot().await?;
+    let (_, end) = bounds(&current(&*snapshot).await?);
+    for table in [FULL, SHIELDED, RECORDS, PROOFS] {
+        // Rows below are known to be there; of proofs, the page that holds the
+        // newest block, too.
+        let next = match table {
+            PROOFS => page_of(end + crate::replica::defaults::PROOF_PAGE - 1),
+            _ => end,
+        };
+        let range = key(next).to_vec()..vec![0xff; 9];
+        let rows = snapshot.range(table, range, Direction::Forward, 1).await?;
+        if !rows.is_empty() {
+            report.add(Problem {
+                height: None,
+                rule: "store.beyond-tip".into(),
+                words: format!("there are rows of {} beyond the last block", table.0),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Every block's id is known to be there; whatever is more is too much. A
 /// long list takes longer than a snapshot may live, so it is read page by
 /// page. Ids come before it is counted how many there should be, so those of
@@ -319,8 +279,13 @@ async fn surplus_ids(store: &dyn Store, report: &mut Report) -> Result<(), Store
         from = last.to_vec();
         from.push(0);
     }
-    let Index { chunks, epoch, .. } = current(&*store.snapshot().await?).await?;
-    let blocks: u64 = chunks.forward().map(|chunk| u64::from(chunk.count)).sum();
+    let snapshot = store.snapshot().await?;
+    let index = current(&*snapshot).await?;
+    let (floor, end) = bounds(&index);
+    let (epoch, blocks) = (
+        index.epoch,
+        listed(&*snapshot, end).await?.saturating_sub(floor),
+    );
     if epoch != begun {
         // Ids of blocks that are gone by now may have been counted.
         report.interrupted = true;

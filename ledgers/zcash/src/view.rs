@@ -10,6 +10,7 @@
 
 mod cache;
 mod index;
+pub(crate) mod recent;
 mod shared;
 
 pub use cache::{Blob, Cache, Key, Part};
@@ -157,13 +158,19 @@ impl View {
 
     /// The height of a block id, if it is on this chain.
     pub async fn height_of(&self, id: &Id) -> Result<Option<u64>, ReadError> {
-        let Some(value) = self.shared.store.get(IDS, &id.0).await? else {
-            return Ok(None);
+        // In this order: an id moves from the one to the other.
+        let height = match self.shared.recent.height_of(id) {
+            Some(height) => height,
+            None => {
+                let Some(value) = self.shared.store.get(IDS, &id.0).await? else {
+                    return Ok(None);
+                };
+                let height = <[u8; 8]>::try_from(&value[..])
+                    .map_err(|_| corrupt("a row of ids is not a height".into()))?;
+                u64::from_be_bytes(height)
+            }
         };
-        let height = <[u8; 8]>::try_from(&value[..])
-            .map_err(|_| corrupt("a row of ids is not a height".into()))?;
-        let height = u64::from_be_bytes(height);
-        // The row may be newer or older than this view; the record decides.
+        // Either may be newer or older than this view; the record decides.
         let link = self.link(height).await?;
         Ok(link.filter(|link| link.id == *id).map(|_| height))
     }

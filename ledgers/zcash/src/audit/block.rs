@@ -2,13 +2,13 @@
 
 use heliostat_core::{Assurance, Id};
 use heliostat_zcash_proto::{ChainMetadata, CompactBlock};
-use heliostat_zcash_verifier::{Tip, TreeSizes, recheck, scan};
+use heliostat_zcash_verifier::{Header, Tip, TreeSizes, recheck, scan};
 use prost::Message as _;
 
 use super::Problem;
 use crate::{
     chunk::{Proof, Record, Stored},
-    filter::{Filter, Pools, split_frame},
+    filter::{Filter, Pools, has_bare_transaction, split_frame},
     frames::{Projection, only_message},
     view::{ReadError, View},
 };
@@ -66,6 +66,10 @@ pub(super) fn look(
         seen.lost = true;
         return seen;
     };
+    if has_bare_transaction(full).unwrap_or(true) != record.bare {
+        let words = "its record says another kind of transactions than there are";
+        problem("store.record", words.into());
+    }
     if let Err(words) = agrees(&compact, height, &record, stored.records.parent(index)) {
         problem("store.compact", words);
     }
@@ -193,6 +197,10 @@ fn again(
                     "store.record",
                     "time or work is not what its header says".into(),
                 );
+            } else if record.cap > tip.cap() {
+                let (recorded, most) = (record.cap, tip.cap());
+                let words = format!("it is recorded as {recorded}, but its chain gives {most}");
+                problem("store.grade", words);
             }
         }
         Err(broken) => {
@@ -210,6 +218,10 @@ pub async fn deep(view: &View, height: u64, raw: &[u8]) -> Result<Vec<Problem>, 
     };
     let scanned = match scan(raw) {
         Ok(scanned) => scanned,
+        // What it holds was a node's word in the first place.
+        Err(error) if error.is_opaque() && record.cap == Assurance::Relayed => {
+            return Ok(Vec::new());
+        }
         Err(error) => {
             let words = format!("the node's block cannot be read: {error}");
             return Ok(vec![Problem::at(height, "deep.unreadable", words)]);
@@ -218,6 +230,14 @@ pub async fn deep(view: &View, height: u64, raw: &[u8]) -> Result<Vec<Problem>, 
     if scanned.hash != record.id.0 {
         let words = "the node has another block at this height";
         return Ok(vec![Problem::at(height, "deep.hash", words)]);
+    }
+    let contradicts = match Header::at_front_of(raw) {
+        Ok(header) => header.merkle_root() != scanned.merkle_root,
+        Err(_) => true,
+    };
+    if contradicts {
+        let words = "the node's block contradicts its own Merkle root: it proves nothing";
+        return Ok(vec![Problem::at(height, "deep.merkle-root", words)]);
     }
     let mut problems = Vec::new();
     let header = view.proof(height).await?.map(|proof| proof.header);

@@ -10,12 +10,15 @@ use tokio::sync::Mutex;
 use super::{
     merge,
     plan::{Plan, Written},
-    state::{self, LAYOUT, LAYOUT_ROW, NETWORK_ROW},
+    state::{self, IDS_ROW, LAYOUT, LAYOUT_ROW, NETWORK_ROW},
 };
 use crate::{
     chunk::{Built, ChunkInfo, META, Proof, ProofPage, Record},
     filter::has_bare_transaction,
-    view::{Blob, Chunks, Index, Key, Part, Shared, View, load_chunks, meta},
+    view::{
+        Blob, Chunks, Index, Key, Part, Shared, View, load_chunks, meta,
+        recent::{self, Recent},
+    },
 };
 
 /// A verified block as the log takes it.
@@ -80,8 +83,8 @@ struct Writing {
 }
 
 impl BlockLog {
-    /// Opens what the store holds, or begins anew. Reads a row per chunk and
-    /// no blob. Fails when the store was written by a newer release or for
+    /// Opens what the store holds, or begins anew. Reads a row per chunk, and
+    /// the records of the newest blocks, whose ids are listed nowhere else. Fails when the store was written by a newer release or for
     /// another network. With `read_only` nothing is written, not even to a
     /// new store.
     pub async fn open(
@@ -92,6 +95,7 @@ impl BlockLog {
     ) -> Result<Self, StoreError> {
         let snapshot = store.snapshot().await?;
         let layout = meta(&*snapshot, LAYOUT_ROW).await?;
+        let recent = Recent::default();
         let index = match layout {
             None if read_only => Index::default(),
             None => {
@@ -108,11 +112,17 @@ impl BlockLog {
                 check_network(&stored, network)?;
                 let chunks = load_chunks(&*snapshot, &Chunks::default()).await?;
                 let state = state::read(&*snapshot).await?.unwrap_or_default();
-                Index { chunks, ..state }
+                let index = Index { chunks, ..state };
+                recent.replace(recent.load(&*snapshot, &index).await?);
+                drop(snapshot);
+                if layout != LAYOUT.to_le_bytes()[..] && !read_only {
+                    store.commit(upgrade(recent.from())).await?;
+                }
+                index
             }
         };
         Ok(Self {
-            shared: Arc::new(Shared::new(store, cache_bytes, index)),
+            shared: Arc::new(Shared::new(store, cache_bytes, index, recent)),
             writing: Mutex::default(),
         })
     }
@@ -153,6 +163,7 @@ impl BlockLog {
         let Written {
             batch,
             index,
+            ids,
             built,
             gone,
         } = plan.write(blocks).await?;
@@ -162,6 +173,7 @@ impl BlockLog {
         }
         writing.page = last_page;
         self.settle_cache(&built, &gone, caught_up);
+        self.shared.recent.apply(ids, &index);
         self.shared.publish(index);
         Ok(())
     }
@@ -212,15 +224,29 @@ impl BlockLog {
     }
 }
 
+/// Makes this layout of an older one; from here on, ids are listed late.
+fn upgrade(from: u64) -> Batch {
+    tracing::info!(layout = LAYOUT, "replica migrated");
+    let mut batch = Batch::new();
+    batch.put(META, LAYOUT_ROW.as_bytes(), LAYOUT.to_le_bytes().to_vec());
+    batch.put(META, IDS_ROW.as_bytes(), recent::encode(from));
+    batch
+}
+
 fn check_layout(stored: &[u8]) -> Result<(), StoreError> {
-    if stored == LAYOUT.to_le_bytes() {
-        return Ok(());
-    }
+    let layout = <[u8; 4]>::try_from(stored).map(u32::from_le_bytes);
+    let reason = match layout {
+        Ok(1..=LAYOUT) => return Ok(()),
+        Ok(newer @ 1..) => format!(
+            "a newer release wrote it (layout {newer}, this release knows up to {LAYOUT}); use \
+             that release"
+        ),
+        _ => "the row of its layout cannot be read; restore a backup, or sync into another store"
+            .to_owned(),
+    };
     Err(StoreError::Corrupt {
         store: "the replica".into(),
-        reason: format!(
-            "its layout is {stored:?}, this release reads {LAYOUT}; use the release that wrote it"
-        ),
+        reason,
     })
 }
 

@@ -9,14 +9,17 @@ use super::{
     defaults::OFF_RUNTIME,
     log::NewBlock,
     merge,
-    state::{self, STATE_ROW},
+    state::{self, IDS_ROW, STATE_ROW},
 };
 use crate::{
     chunk::{
         Builder, Built, CHUNKS, ChunkInfo, FULL, IDS, META, PROOFS, ProofPage, RECORDS, SHIELDED,
         Stored, key, page_of, weight,
     },
-    view::{Blob, Index, Part, ReadError, View, corrupt},
+    view::{
+        Blob, Index, Part, ReadError, View, corrupt,
+        recent::{self, Planned},
+    },
 };
 
 /// A key above every height.
@@ -41,6 +44,7 @@ pub(super) struct Plan<'a> {
 pub(super) struct Written {
     pub(super) batch: Batch,
     pub(super) index: Index,
+    pub(super) ids: Planned,
     pub(super) built: Vec<Built>,
     pub(super) gone: Vec<ChunkInfo>,
 }
@@ -67,7 +71,9 @@ impl<'a> Plan<'a> {
             self.index.chunks.pop();
             let kept = (keep + 1).saturating_sub(chunk.first) as usize;
             let stored = stored(self.view, &chunk).await?;
-            for record in (kept..).map_while(|index| stored.records.get(index)) {
+            let listed = self.view.shared().recent.from();
+            let listed = listed.saturating_sub(chunk.first) as usize;
+            for record in (kept..listed).map_while(|index| stored.records.get(index)) {
                 self.batch.delete(IDS, record.id.0.to_vec());
             }
             if kept > 0 {
@@ -198,10 +204,7 @@ impl<'a> Plan<'a> {
 
     /// Builds the chunks and fills the batch.
     pub(super) async fn write(mut self, blocks: Vec<NewBlock>) -> Result<Written, StoreError> {
-        for block in &blocks {
-            let height = key(block.link.height).to_vec();
-            self.batch.put(IDS, block.link.id.0.to_vec(), height);
-        }
+        let ids = self.ids(&blocks);
         if let Some(lowest) = self.gone.iter().map(|chunk| chunk.first).min() {
             for table in BY_CHUNK {
                 self.batch
@@ -223,9 +226,25 @@ impl<'a> Plan<'a> {
         Ok(Written {
             batch: self.batch,
             index: self.index,
+            ids,
             built,
             gone: self.gone,
         })
+    }
+
+    /// The new ids, and with them the older ones when there are enough.
+    fn ids(&mut self, blocks: &[NewBlock]) -> Planned {
+        let new = blocks
+            .iter()
+            .map(|block| (block.link.id, block.link.height));
+        let kept = self.end().map(|(height, _)| height);
+        let ids = self.view.shared().recent.plan(kept, new.collect());
+        for (id, height) in &ids.rows {
+            self.batch.put(IDS, id.0.to_vec(), key(*height).to_vec());
+        }
+        let row = recent::encode(ids.from);
+        self.batch.put(META, IDS_ROW.as_bytes(), row);
+        ids
     }
 }
 

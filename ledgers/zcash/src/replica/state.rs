@@ -5,8 +5,13 @@ use heliostat_store::{Snapshot, StoreError};
 
 use crate::view::{Chunks, Index, Rewind, corrupt, meta};
 
-/// The layout this release reads and writes.
-pub const LAYOUT: u32 = 1;
+/// The layout this release writes; it reads those before it too.
+///
+/// | layout | what is different |
+/// |---|---|
+/// | 1 | every block's id is in `ids` |
+/// | 2 | those of blocks below the height in [`IDS_ROW`] are |
+pub const LAYOUT: u32 = 2;
 
 /// The row with [`LAYOUT`], 4 bytes little-endian.
 pub const LAYOUT_ROW: &str = "layout";
@@ -16,6 +21,9 @@ pub const NETWORK_ROW: &str = "network";
 /// The row of [`META`](crate::chunk::META) with the tip the first stored block
 /// was verified against, when the chain does not begin at genesis.
 pub const JOIN_ROW: &str = "join";
+/// The row of [`META`](crate::chunk::META) with the lowest height whose id is
+/// not in `ids` yet, 8 bytes little-endian.
+pub const IDS_ROW: &str = "ids";
 /// The row of [`META`](crate::chunk::META) with generation, epoch and rewinds,
 /// written by each commit.
 pub const STATE_ROW: &str = "state";

@@ -8,7 +8,7 @@ use heliostat_core::Link;
 use heliostat_store::{Direction, Snapshot, Store, StoreError};
 use tokio::sync::watch;
 
-use super::{Blob, Cache, Chunks, Index, Key, Part};
+use super::{Blob, Cache, Chunks, Index, Key, Part, recent::Recent};
 use crate::{
     chunk::{self, Broken, CHUNKS, ChunkInfo, FULL, Frames, META, RECORDS, Records, SHIELDED},
     replica::{defaults::RECENT_BLOCKS, state},
@@ -18,6 +18,7 @@ use crate::{
 pub struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cache: Cache,
+    pub(crate) recent: Recent,
     pub(super) current: ArcSwap<Index>,
     tips: watch::Sender<Option<Link>>,
 }
@@ -39,10 +40,16 @@ pub(crate) fn corrupt(reason: Broken) -> StoreError {
 }
 
 impl Shared {
-    pub(crate) fn new(store: Arc<dyn Store>, cache_bytes: usize, index: Index) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        cache_bytes: usize,
+        index: Index,
+        recent: Recent,
+    ) -> Self {
         let shared = Self {
             store,
             cache: Cache::new(cache_bytes),
+            recent,
             tips: watch::Sender::new(index.tip()),
             current: ArcSwap::from_pointee(Index::default()),
         };
@@ -96,7 +103,10 @@ impl Shared {
             return Ok(false);
         }
         let chunks = load_chunks(&*snapshot, &current.chunks).await?;
-        self.publish(Index { chunks, ..stored });
+        let index = Index { chunks, ..stored };
+        let ids = self.recent.load(&*snapshot, &index).await?;
+        self.recent.replace(ids);
+        self.publish(index);
         Ok(true)
     }
 

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use heliostat_core::Verifier as _;
+use heliostat_core::{Assurance, Link, Verifier as _};
 use heliostat_node::Replica as _;
 use heliostat_sim::zcash::{Chain, Generator, GeneratorConfig};
 use heliostat_store::{Batch, Store};
 use heliostat_zcash::{
     audit::{Report, audit, deep},
-    chunk::{FULL, IDS, PROOFS, ProofPage, TABLES, key},
+    chunk::{CHUNKS, ChunkInfo, FULL, IDS, META, PROOFS, ProofPage, TABLES, key},
     replica::{Options, ZcashReplica},
 };
-use heliostat_zcash_verifier::{Network, RawBlock, ZcashVerifier};
+use heliostat_zcash_verifier::{Joined, Network, RawBlock, ZcashVerifier, scan};
 
 /// A verified chain in memory, and where it came from.
 async fn stored() -> (Arc<dyn Store>, Chain) {
@@ -96,8 +96,19 @@ async fn a_sound_store_is_clean_and_equals_its_raw_blocks() {
         .await
         .expect("it is stored");
     assert_eq!(other[0].rule, "deep.hash");
+    // The right header over other transactions: a lie of the node, and no
+    // damage of the store.
     let mut raw = chain.blocks[9].raw.to_vec();
     let last = raw.len() - 1;
+    let root = scan(&raw).expect("the chain is honest").merkle_root;
+    let mut flipped = (0..last).rev().map(|at| {
+        let mut raw = raw.clone();
+        raw[at] ^= 1;
+        raw
+    });
+    let lie = flipped.find(|raw| scan(raw).is_ok_and(|block| block.merkle_root != root));
+    let lie = deep(&view, 9, &lie.expect("ids cover most bytes")).await;
+    assert_eq!(lie.expect("it is stored")[0].rule, "deep.merkle-root");
     raw.truncate(last);
     let cut = deep(&view, 9, &raw).await.expect("it is stored");
     assert_eq!(cut[0].rule, "deep.unreadable");
@@ -169,6 +180,15 @@ async fn a_forged_header_and_a_swapped_txid_are_found_where_they_are() {
 #[tokio::test]
 async fn a_missing_and_a_surplus_hash_are_found() {
     let (store, chain) = stored().await;
+    // All are listed.
+    put(&store, |batch| {
+        for block in &chain.blocks {
+            batch.put(IDS, block.hash.to_vec(), key(block.height).to_vec());
+        }
+        batch.put(META, &b"ids"[..], 201_u64.to_le_bytes().to_vec());
+    })
+    .await;
+    assert!(report(&store).await.is_clean());
     put(&store, |batch| {
         batch.delete(IDS, chain.blocks[33].hash.to_vec());
     })
@@ -180,4 +200,125 @@ async fn a_missing_and_a_surplus_hash_are_found() {
     })
     .await;
     assert_eq!(found(&report(&store).await), [(None, "store.ids")]);
+}
+
+/// The rows that are read to open a store and to grade have no checksum.
+#[tokio::test]
+async fn what_the_row_of_a_chunk_says_is_held_against_its_blocks() {
+    let (store, _) = stored().await;
+    let snapshot = store.snapshot().await.expect("memory does not fail");
+    let row = snapshot.get(CHUNKS, &key(0)).await;
+    let row = row
+        .expect("memory does not fail")
+        .expect("chunk 0 is there");
+    drop(snapshot);
+    let info = ChunkInfo::decode(&key(0), &row).expect("it is sound");
+    assert_eq!(info.cap, Assurance::Proven);
+    let forged = [
+        ChunkInfo {
+            cap: Assurance::Relayed,
+            ..info.clone()
+        },
+        ChunkInfo {
+            bare: !info.bare,
+            ..info.clone()
+        },
+        ChunkInfo {
+            last: Link {
+                time: 5,
+                ..info.last
+            },
+            ..info.clone()
+        },
+    ];
+    for forged in forged {
+        put(&store, |batch| {
+            batch.put(CHUNKS, key(0).to_vec(), forged.encode());
+        })
+        .await;
+        let seen = report(&store).await;
+        assert_eq!(found(&seen), [(Some(0), "store.chunk")], "{seen:?}");
+    }
+    put(&store, |batch| {
+        batch.put(CHUNKS, key(0).to_vec(), info.encode());
+    })
+    .await;
+    assert!(report(&store).await.is_clean());
+}
+
+#[tokio::test]
+async fn a_grade_that_the_chain_cannot_give_is_found() {
+    let (store, chain) = stored().await;
+    // As if the chain had been joined at a block with sizes on a node's word,
+    // which is what `rooted` and `sizes_vouched` would say.
+    let replica = open(&store).await;
+    let tip = replica.tip_at(99).await.expect("it is stored");
+    let join = Joined {
+        network: Network::Regtest,
+        height: 99,
+        headers: vec![
+            replica
+                .view()
+                .proof(99)
+                .await
+                .expect("it is stored")
+                .expect("it is stored")
+                .header,
+        ],
+        sizes: tip.sizes(),
+        rooted: true,
+        sizes_vouched: false,
+    };
+    let new: Arc<dyn Store> = heliostat_store::open(
+        "memory:",
+        "regtest",
+        &TABLES,
+        heliostat_store::Options::default(),
+    )
+    .await
+    .expect("memory can always be opened");
+    let options = Options {
+        join: Some(join),
+        ..Options::default()
+    };
+    let joined = ZcashReplica::open(new.clone(), Network::Regtest, options).await;
+    let joined = joined.expect("the store is new");
+    let verifier = ZcashVerifier::new(Network::Regtest);
+    let mut tip = joined.tip().await.expect("it is joined");
+    let mut verified = Vec::new();
+    for block in &chain.blocks[100..130] {
+        let raw = RawBlock {
+            bytes: block.raw.clone(),
+            described: None,
+        };
+        let checked = verifier.check(block.height, raw).expect("honest");
+        verified.push(verifier.extend(&mut tip, checked).expect("honest"));
+    }
+    assert!(verified.iter().all(|block| block.cap == Assurance::Relayed));
+    verified[17].cap = Assurance::Proven;
+    joined
+        .commit(None, verified, &tip, true)
+        .await
+        .expect("memory does not fail");
+    let seen = report(&new).await;
+    assert_eq!(found(&seen), [(Some(117), "store.grade")], "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_lost_its_newest_blocks_is_not_clean() {
+    let (store, _) = stored().await;
+    put(&store, |batch| {
+        let last = [key(150).to_vec(), vec![0xff; 9]];
+        let [from, to] = last;
+        batch.delete_range(CHUNKS, from, to);
+    })
+    .await;
+    let seen = report(&store).await;
+    assert!(!seen.problems.is_empty(), "{seen:?}");
+    assert!(
+        found(&seen)
+            .iter()
+            .all(|(_, rule)| *rule == "store.beyond-tip"),
+        "{seen:?}"
+    );
 }

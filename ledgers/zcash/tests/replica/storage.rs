@@ -7,7 +7,7 @@ use heliostat_store::{Batch, Options, Store, StoreError, Table};
 use heliostat_zcash::{
     chunk::{CHUNKS, FULL, IDS, META, PROOFS, RECORDS, SHIELDED, TABLES, key},
     frames::Projection,
-    replica::{BlockLog, NewBlock},
+    replica::{BlockLog, NewBlock, defaults::RECENT_IDS},
     view::ReadError,
 };
 
@@ -79,7 +79,7 @@ async fn a_flipped_byte_in_a_stored_blob_is_detected() {
 }
 
 #[tokio::test]
-async fn opening_reads_a_row_per_chunk_and_no_blob() {
+async fn opening_reads_a_row_per_chunk_and_the_records_of_the_newest_blocks() {
     let store = Counting::new(memory().await);
     let log = open(store.clone()).await;
     for part in chain(6_000).chunks(1_000) {
@@ -93,8 +93,9 @@ async fn opening_reads_a_row_per_chunk_and_no_blob() {
     assert_eq!(log.view().tip().map(|tip| tip.height), Some(5_999));
     let reads = store.reads();
     let tables: Vec<Table> = reads.keys().copied().collect();
-    assert_eq!(tables, [CHUNKS, META]);
+    assert_eq!(tables, [CHUNKS, META, RECORDS]);
     assert!(reads[&CHUNKS].0 < 20, "{reads:?}");
+    assert!(reads[&RECORDS].0 < 20, "{reads:?}");
 }
 
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn one_block_at_a_time_neither_piles_up_chunks_nor_writes_much_again() {
         writes[&FULL].1
     );
     assert!(most < 40, "{most} chunks");
-    assert_eq!(writes[&IDS].0, 3_000);
+    assert!(!writes.contains_key(&IDS), "{writes:?}");
 }
 
 #[tokio::test]
@@ -241,4 +242,108 @@ async fn a_block_that_does_not_continue_the_chain_is_refused_and_changes_nothing
         .await
         .expect("the store is sound");
     assert!(all == frames(blocks.iter(), Projection::Full));
+}
+
+/// The height each of some ids leads to.
+async fn heights(log: &BlockLog, blocks: &[NewBlock]) -> Vec<Option<u64>> {
+    let view = log.view();
+    let mut found = Vec::new();
+    for block in blocks {
+        let height = view.height_of(&block.link.id).await;
+        found.push(height.expect("memory does not fail"));
+    }
+    found
+}
+
+#[tokio::test]
+async fn ids_are_listed_many_at_a_time_and_found_at_any_moment() {
+    let store = Counting::new(memory().await);
+    let log = open(store.clone()).await;
+    let count = RECENT_IDS as u64 + 2_500;
+    let blocks = chain(count);
+    let probes: Vec<_> = blocks.iter().step_by(997).cloned().collect();
+    let expected: Vec<_> = probes.iter().map(|probe| Some(probe.link.height)).collect();
+    for part in blocks.chunks(1_000) {
+        log.commit(None, part.to_vec(), false)
+            .await
+            .expect("memory does not fail");
+        let end = part.last().map_or(0, |block| block.link.height);
+        let here = |height: &Option<u64>| height.filter(|height| *height <= end);
+        let expected: Vec<_> = expected.iter().map(here).collect();
+        assert_eq!(heights(&log, &probes).await, expected);
+    }
+    let rows = store.writes()[&IDS].0;
+    assert!((RECENT_IDS..RECENT_IDS + 1_000).contains(&rows), "{rows}");
+    drop(log);
+
+    // After a restart, and for a process that only reads.
+    let log = open(store.clone()).await;
+    assert_eq!(heights(&log, &probes).await, expected);
+    let reader = BlockLog::open(store.clone(), "regtest", CACHE, true).await;
+    let reader = reader.expect("the store is sound");
+
+    // A rewind that reaches below the listed ones.
+    let keep = RECENT_IDS as u64 - 600;
+    let other = run(2, keep + 1, blocks[keep as usize].link.id, 900, 3);
+    log.commit(Some(keep), other.clone(), true)
+        .await
+        .expect("memory does not fail");
+    assert!(
+        reader
+            .shared()
+            .refresh()
+            .await
+            .expect("memory does not fail")
+    );
+    for log in [&log, &reader, &open(store.clone()).await] {
+        let left = |height: &Option<u64>| height.filter(|height| *height <= keep);
+        let left: Vec<_> = expected.iter().map(left).collect();
+        assert_eq!(heights(log, &probes).await, left);
+        let new: Vec<_> = other.iter().map(|block| Some(block.link.height)).collect();
+        assert_eq!(heights(log, &other).await, new);
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_layout_is_taken_over_with_all_its_ids() {
+    let store = memory().await;
+    let blocks = chain(300);
+    let log = open(store.clone()).await;
+    log.commit(None, blocks.clone(), false)
+        .await
+        .expect("memory does not fail");
+    drop(log);
+    // As the first release wrote it: every id in the table, and no row that
+    // says where they end.
+    let mut batch = Batch::new();
+    batch.put(META, &b"layout"[..], 1_u32.to_le_bytes().to_vec());
+    batch.delete(META, &b"ids"[..]);
+    for block in &blocks {
+        let height = key(block.link.height).to_vec();
+        batch.put(IDS, block.link.id.0.to_vec(), height);
+    }
+    store.commit(batch).await.expect("memory does not fail");
+
+    let expected: Vec<_> = (0..300).map(Some).collect();
+    let reader = BlockLog::open(store.clone(), "regtest", CACHE, true).await;
+    let reader = reader.expect("an older layout can be read");
+    assert_eq!(heights(&reader, &blocks).await, expected);
+    let log = open(store.clone()).await;
+    assert_eq!(heights(&log, &blocks).await, expected);
+    let layout = store.get(META, b"layout").await;
+    let layout = layout.expect("memory does not fail").expect("it is there");
+    assert_eq!(layout[..], 2_u32.to_le_bytes());
+    let more = run(3, 300, blocks[299].link.id, 50, 3);
+    log.commit(Some(299), more.clone(), true)
+        .await
+        .expect("memory does not fail");
+    log.commit(Some(250), Vec::new(), true)
+        .await
+        .expect("memory does not fail");
+    let log = open(store).await;
+    let left: Vec<_> = (0..300)
+        .map(|height| (height <= 250).then_some(height))
+        .collect();
+    assert_eq!(heights(&log, &blocks).await, left);
+    assert_eq!(heights(&log, &more).await, vec![None; 50]);
 }
