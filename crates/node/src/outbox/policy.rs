@@ -26,14 +26,12 @@ impl Policy {
 
     /// Who gets a write that went to `before` already and that nobody is known
     /// to have; `ways` can be handed one now, best first.
-    pub(super) fn again(self, before: &[String], ways: Vec<String>) -> Vec<String> {
-        let (mut to, others): (Vec<_>, Vec<_>) =
-            ways.into_iter().partition(|way| before.contains(way));
-        if let Self::Broadcast(most) = self {
-            let room = most.saturating_sub(to.len());
-            to.extend(others.into_iter().take(room));
+    pub(super) fn again(self, before: &[String], mut ways: Vec<String>) -> Vec<String> {
+        match self {
+            Self::One => ways.retain(|way| before.contains(way)),
+            Self::Broadcast(most) => ways.truncate(most),
         }
-        to
+        ways
     }
 }
 

@@ -64,8 +64,8 @@ async fn the_dead_the_refusing_and_the_silent_leave_a_broadcast_unknown() {
     assert_eq!(handed_to(&rig, "w").await, ["picky", "silent"]);
     let all = ["dead w", "picky w", "silent w"];
     assert_eq!(calls(&rig), all);
-    // That is known to the next process too; asked again, it takes those that
-    // were handed it before, and fills up with others.
+    // That is known to the next process too; asked again, it takes the best
+    // there are by then.
     let rig = rig.restarted().await;
     assert_eq!(handed_to(&rig, "w").await, ["picky", "silent"]);
     rig.carrier.ways(&["spare", "silent", "picky"]);
