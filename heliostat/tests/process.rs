@@ -4,6 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `running` | the process as a child, and what tests ask it |
+//! | `broadcast` | writes that go to several nodes |
 //! | `checkpoint` | chains joined in the middle |
 //! | `checkpoint_stored` | a checkpoint given to a store with a chain in it |
 //! | `codes` | the exit codes of `check`, `status` and `verify` |
@@ -18,6 +19,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "process/broadcast.rs"]
+mod broadcast;
 #[path = "process/checkpoint.rs"]
 mod checkpoint;
 #[path = "process/checkpoint_stored.rs"]

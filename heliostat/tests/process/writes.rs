@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Blocks the node has; those above hold the transactions that are sent.
-const BLOCKS: u64 = 20;
+pub const BLOCKS: u64 = 20;
 
 /// Between the process and its node: stops at the first byte of a write.
 struct Gate {
@@ -93,14 +93,14 @@ impl Gate {
 }
 
 /// A transaction that the node has not seen yet.
-fn unmined(generator: &Generator) -> Bytes {
+pub fn unmined(generator: &Generator) -> Bytes {
     let above = BLOCKS + 1..;
     let mut blocks = above.map_while(|height| generator.chain().at(height));
     let block = blocks.find(|block| block.txs.len() > 1).unwrap();
     block.raw.slice(block.txs[1].clone())
 }
 
-async fn send(process: &Process, data: &Bytes) -> Result<Response<SendResponse>, Refusal> {
+pub async fn send(process: &Process, data: &Bytes) -> Result<Response<SendResponse>, Refusal> {
     let data = data.clone();
     let mut client = process.client().await;
     client
@@ -108,9 +108,15 @@ async fn send(process: &Process, data: &Bytes) -> Result<Response<SendResponse>,
         .await
 }
 
-fn receipt(metadata: &tonic::metadata::MetadataMap) -> String {
+pub fn receipt(metadata: &tonic::metadata::MetadataMap) -> String {
     let receipt = metadata.get("heliostat-receipt").unwrap();
     receipt.to_str().unwrap().to_owned()
+}
+
+/// How many nodes may have it.
+pub fn handed_to(metadata: &tonic::metadata::MetadataMap) -> String {
+    let count = metadata.get("heliostat-handed-to").unwrap();
+    count.to_str().unwrap().to_owned()
 }
 
 /// The receipts in a store, read past the process.
