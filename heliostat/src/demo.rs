@@ -171,7 +171,7 @@ impl Stage {
                     "{what}: height {} of {}, {:.0} blocks/s",
                     chain.local_height.unwrap_or(0),
                     chain.target_height.unwrap_or(0),
-                    chain.blocks_per_second
+                    chain.blocks_per_second.unwrap_or(0.0)
                 ));
                 last = chain;
             }

@@ -96,10 +96,10 @@ fn chain_words(text: &mut String, name: &str, chain: &ChainStatus) {
     let known = |height: Option<u64>| height.map_or_else(|| "?".to_owned(), |h| h.to_string());
     let _ = writeln!(
         text,
-        "  height    {} of {}, {:.0} blocks/s",
+        "  height    {} of {}{}",
         known(chain.local_height),
         known(chain.target_height),
-        chain.blocks_per_second
+        chain.blocks_per_second.map_or_else(String::new, pace)
     );
     if let Some(head) = &chain.head {
         let _ = writeln!(
@@ -153,6 +153,11 @@ fn chain_words(text: &mut String, name: &str, chain: &ChainStatus) {
     }
 }
 
+/// How fast a replica grows.
+fn pace(blocks: f64) -> String {
+    format!(", {blocks:.0} blocks/s")
+}
+
 /// Seconds the way people say them: the two largest units.
 pub(crate) fn duration(seconds: u64) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
@@ -174,6 +179,23 @@ pub(crate) fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ledger_that_is_read_has_no_pace() {
+        let mut chain = ChainStatus {
+            local_height: Some(5),
+            target_height: Some(7),
+            ..ChainStatus::default()
+        };
+        let said = |chain: &ChainStatus| {
+            let mut text = String::new();
+            chain_words(&mut text, "t", chain);
+            text
+        };
+        assert!(said(&chain).contains("height    5 of 7\n"));
+        chain.blocks_per_second = Some(0.0);
+        assert!(said(&chain).contains("height    5 of 7, 0 blocks/s\n"));
+    }
 
     #[test]
     fn durations_have_two_units() {

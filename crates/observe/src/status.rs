@@ -69,8 +69,10 @@ pub struct ChainStatus {
     pub target_height: Option<u64>,
     /// The newest position of the replica.
     pub head: Option<Head>,
-    /// The recent pace of the follower.
-    pub blocks_per_second: f64,
+    /// The recent pace of the follower; none where nothing is followed into a
+    /// replica, but read when it is asked for.
+    #[serde(default)]
+    pub blocks_per_second: Option<f64>,
     /// Rewinds since the process started.
     pub rewinds: u64,
     /// Client connections open now.
@@ -110,7 +112,8 @@ pub struct Head {
 pub struct UpstreamStatus {
     /// Its name: the URL without credentials.
     pub name: String,
-    /// `follow` or `witness`.
+    /// `follow` or `witness`; `asked` where blocks are not fetched but reads are
+    /// put to all when they are needed.
     pub role: String,
     /// `ok`, or the kind of its fault: `unreachable`, `behind`, `unsupported`,
     /// `wrong`.

@@ -28,7 +28,7 @@ impl Chain {
             local_height: head.as_ref().map(|head| head.height),
             target_height: progress.target,
             head,
-            blocks_per_second: 0.0,
+            blocks_per_second: None,
             rewinds: 0,
             connections: self.connections.open(),
             connections_accepted: self.connections.accepted(),
@@ -153,5 +153,9 @@ fn head(head: &HeadStatus) -> Head {
 /// An endpoint. One that is well still says what it serves of the proof calls.
 pub(super) fn endpoint(one: &EndpointStatus) -> observe::UpstreamStatus {
     let level = one.level.and_then(|level| u64::try_from(level).ok());
-    report::upstream(&one.upstream, Some(one.proofs.clone()), level)
+    observe::UpstreamStatus {
+        // Nothing is fetched from it but what a client asks for.
+        role: "asked".to_owned(),
+        ..report::upstream(&one.upstream, Some(one.proofs.clone()), level)
+    }
 }

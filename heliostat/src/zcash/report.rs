@@ -47,7 +47,7 @@ impl Chain {
             local_height: head.as_ref().map(|head| head.height),
             target_height: progress.target,
             head,
-            blocks_per_second: progress.rate,
+            blocks_per_second: Some(progress.rate),
             rewinds: self.rewinds.load(Ordering::Relaxed),
             connections: self.connections.open(),
             connections_accepted: self.connections.accepted(),

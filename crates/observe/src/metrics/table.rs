@@ -124,7 +124,7 @@ pub const METRICS: &[Described] = &[
     gauge("heliostat_head_age_seconds", "chain", "age of the newest block by its own clock: alarm on this one",
         |s, rows| rows.chains(s, |c| c.head.as_ref().and_then(|head| count(head.age_seconds)))),
     gauge("heliostat_sync_blocks_per_second", "chain", "recent pace of the follower",
-        |s, rows| rows.chains(s, |c| Some(c.blocks_per_second))),
+        |s, rows| rows.chains(s, |c| c.blocks_per_second)),
     counter("heliostat_rewinds_total", "chain", "reorganisations followed since the start",
         |s, rows| rows.chains(s, |c| count(c.rewinds))),
     gauge("heliostat_upstream_state", "chain upstream role state", "1 for the state the upstream is in: ok, unreachable, behind, unsupported, wrong, or unknown before it was asked",

@@ -85,7 +85,7 @@ pub fn chain(said: &str) -> ChainStatus {
             age_seconds: 33,
             assurance: "proven".into(),
         }),
-        blocks_per_second: 212.5,
+        blocks_per_second: Some(212.5),
         rewinds: 2,
         connections: 37,
         connections_accepted: 18_250,
