@@ -14,8 +14,9 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 /// Headers that a page may send.
 const ACCEPTED: HeaderValue = HeaderValue::from_static("accept, authorization, content-type");
 /// Headers of an answer that a page may read beside the usual ones.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("heliostat-assurance, heliostat-reason, heliostat-receipt");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "heliostat-assurance, heliostat-reason, heliostat-receipt, heliostat-handed-to",
+);
 /// How long a browser remembers what it may, in seconds: an operator who takes
 /// an origin from the list sees the effect within that time.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");

@@ -160,7 +160,7 @@ const METHODS: &[Method] = &[
         "injection",
         "/injection/operation",
         (
-            "passed on to one endpoint, once; the hash is computed here",
+            "passed on to one endpoint, or to as many as `send-policy` says, once each; the hash is computed here",
             "`relayed`",
         ),
     ),

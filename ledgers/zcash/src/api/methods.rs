@@ -50,7 +50,7 @@ static TABLE: [Method; 20] = [
     ),
     method(
         "SendTransaction",
-        "the best upstream, once; a repetition within a day from the receipt",
+        "the best upstream, or as many as `send-policy` says, once each; a repetition within a day from the receipt",
         RELAYED,
     ),
     method(
