@@ -7,11 +7,14 @@
 //! | `once` | the verbs, in the manner of `octez-client` |
 //! | `words` | Octez's limits and error texts |
 //! | `daemon` | the served RPC, beside a Zcash chain too |
+//! | `broadcast` | operations that go to several nodes |
 //! | `check` | what an operator is told of each node |
 //! | `evidence` | lies, kept and checked again |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "tezos_process/broadcast.rs"]
+mod broadcast;
 #[path = "tezos_process/check.rs"]
 mod check;
 #[path = "tezos_process/daemon.rs"]
