@@ -9,7 +9,7 @@
 mod links;
 mod rights;
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use heliostat_tezos_verifier::{
     BlockHash, ChainId, Header, OperationHash,
@@ -89,7 +89,14 @@ impl Follower {
             return Err("finality is off: attestations are not verified".to_owned());
         }
         let mut heads: Vec<_> = core.headers.heads().into_iter().flatten().collect();
-        heads.sort_unstable_by(|a, b| b.cmp(a));
+        // Those that are known to descend from what is final come first: a head
+        // that nothing connects may lead along thousands of made up headers.
+        let newest = core.headers.newest_final();
+        let is_loose = |head: &BlockHash| match newest {
+            Some(newest) => !core.headers.descends(head, &newest),
+            None => true,
+        };
+        heads.sort_by_cached_key(|(level, head)| (is_loose(head), Reverse(*level), *head));
         heads.dedup();
         let mut why = Err("no endpoint has named a head yet".to_owned());
         for (_, head) in heads {

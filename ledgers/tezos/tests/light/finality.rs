@@ -160,3 +160,33 @@ async fn a_short_chain_from_an_old_checkpoint_to_today_is_not_believed() {
     let got = get(&light, "/chains/main/blocks/head/hash").await;
     assert_eq!(got.grade, Some(Assurance::Proven));
 }
+
+#[tokio::test]
+async fn a_long_chain_that_leads_nowhere_does_not_keep_finality_waiting() {
+    let mut world = World::new(12, 10);
+    let other = World::new(150, 11);
+    let liar = Node::start(&other, Ways::default()).await;
+    let honest = Node::start(&world, Ways::default()).await;
+    let nodes = [liar, honest];
+    let light = light(Settings {
+        min_agreement: 0.5,
+        ..proven(&nodes, block(&world, 2))
+    });
+    light.refresh().await;
+    let head = get(&light, "/chains/main/blocks/head/hash").await;
+    assert_eq!(head.text(), format!("\"{}\"", world.back(3).hash));
+    // The next block is looked at first where it is connected.
+    world.grow();
+    nodes[1].shared.world.send_replace(world.clone());
+    nodes[0].take_log();
+    light.refresh().await;
+    let head = get(&light, "/chains/main/blocks/head/hash").await;
+    assert_eq!(head.text(), format!("\"{}\"", world.back(3).hash));
+    assert_eq!(head.grade, Some(Assurance::Proven));
+    let by_level = |line: &String| {
+        let below = line.split("/blocks/").nth(1).unwrap_or_default();
+        below.starts_with(|digit: char| digit.is_ascii_digit()) && below.contains("header/raw")
+    };
+    let walked = nodes[0].take_log().into_iter().filter(by_level).count();
+    assert_eq!(walked, 0, "the other chain was walked again");
+}
