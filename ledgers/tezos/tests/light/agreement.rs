@@ -1,5 +1,7 @@
 //! Who must agree: Octez's truth table over real nodes, and failing closed.
 
+use heliostat_tezos::HeadPolicy;
+
 use super::*;
 
 /// Honest nodes, then rogue ones that share another state.
@@ -105,6 +107,31 @@ async fn a_minimum_grade_refuses_what_is_below_it() {
             .iter()
             .all(|node| { !node.take_log().iter().any(|line| line.contains("version")) })
     );
+}
+
+#[tokio::test]
+async fn a_minimum_grade_can_change_while_it_is_served() {
+    let world = World::new(5, 10);
+    let nodes = nodes(&world, vec![Ways::default(); 2]).await;
+    let light = light(settings(&nodes));
+    let hash = world.head().hash.to_string();
+    assert_eq!(balance(&light, &hash, 1).await.status, StatusCode::OK);
+    assert_eq!(light.head_policy(), HeadPolicy::Newest);
+    let proven = |name: &str| [(name.to_owned(), Assurance::Proven)].into();
+    light
+        .replace(proven("balance"), HeadPolicy::Newest)
+        .unwrap();
+    assert_eq!(light.head_policy(), HeadPolicy::Proven, "as at the start");
+    let got = balance(&light, &hash, 1).await;
+    assert_eq!(got.error(), "heliostat.assurance_too_low");
+    // A name that is none changes nothing.
+    let error = light.replace(proven("balanse"), HeadPolicy::Newest);
+    assert!(error.unwrap_err().to_string().contains("balanse"));
+    let got = balance(&light, &hash, 1).await;
+    assert_eq!(got.error(), "heliostat.assurance_too_low");
+    light.replace([].into(), HeadPolicy::Newest).unwrap();
+    assert_eq!(balance(&light, &hash, 1).await.status, StatusCode::OK);
+    assert_eq!(light.head_policy(), HeadPolicy::Newest);
 }
 
 #[tokio::test]
