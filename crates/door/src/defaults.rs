@@ -116,6 +116,11 @@ pub const MAX_HEADERS: usize = 16 << 10;
 /// The HTTP/1 read buffer, which bounds an HTTP/1 request's headers.
 pub const HTTP1_BUFFER: usize = 64 << 10;
 
+/// How long an HTTP/2 connection that has asked for nothing yet waits before
+/// HTTP/2's own machinery is made for it. Clients ask at once, and wait for
+/// the confirmation of their settings for tens of seconds.
+pub const LINGER: Duration = Duration::from_secs(1);
+
 /// What HTTP/2 itself answers with an error, without anybody seeing the
 /// request, as far as HTTP/1: what is between [`MAX_HEADERS`] and this is
 /// refused in our own words, and counted.

@@ -16,6 +16,8 @@ const HEADER: usize = 9;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
 const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 0x1;
@@ -113,6 +115,8 @@ pub(crate) struct Frames {
     block: Option<u32>,
     /// The first frame (SETTINGS) has come.
     started: bool,
+    /// A frame has come that HTTP has something to do for.
+    asked: bool,
     credit: i64,
     at: u64,
     written: u64,
@@ -127,6 +131,7 @@ impl Frames {
             payload_is_data: false,
             block: None,
             started: false,
+            asked: false,
             credit: full(allowance),
             at: allowance.now,
             written: allowance.written,
@@ -162,6 +167,12 @@ impl Frames {
         self.started && self.have == 0 && !within_payload && self.block.is_none()
     }
 
+    /// Whether the peer has asked for something, and not only told what it is
+    /// like.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.asked
+    }
+
     fn payload(&self) -> usize {
         let [a, b, c, ..] = self.header;
         usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c)
@@ -188,6 +199,7 @@ impl Frames {
         self.payload_left = length;
         self.payload_is_data = kind == DATA;
         let first = !std::mem::replace(&mut self.started, true);
+        self.asked |= !matches!(kind, SETTINGS | WINDOW_UPDATE | PRIORITY);
         match kind {
             HEADERS => self.block = (flags & END_HEADERS == 0).then_some(0),
             CONTINUATION => {
@@ -293,6 +305,17 @@ mod tests {
         ] {
             speech.hear(bytes, &NOW);
             assert_eq!(speech.unfinished(), unfinished, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn settings_and_windows_ask_for_nothing() {
+        let Speech::Http2(mut frames) = started() else {
+            panic!("it is HTTP/2");
+        };
+        for (kind, asked) in [(8, false), (4, false), (2, false), (6, true)] {
+            frames.hear(&frame(kind, 0, 8), &NOW);
+            assert_eq!(frames.has_asked(), asked, "{kind}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -114,6 +114,9 @@ pub(crate) struct Guarded<S, H> {
     kept: BytesMut,
     /// How many of these may be handed on.
     ripe: usize,
+    /// How many of the bytes that HTTP is going to say first were said
+    /// already.
+    said: usize,
     control_frames: u32,
     watch: Arc<Watch>,
     _held: H,
@@ -126,10 +129,21 @@ impl<S, H> Guarded<S, H> {
             speech: Speech::new(),
             kept: BytesMut::new(),
             ripe: 0,
+            said: 0,
             control_frames,
             watch,
             _held: held,
         }
+    }
+
+    /// What was gathered.
+    pub(crate) fn gathered(&self) -> &[u8] {
+        &self.kept
+    }
+
+    /// What that is.
+    pub(crate) fn speech(&self) -> &Speech {
+        &self.speech
     }
 
     /// Lets everything go that is of use to HTTP.
@@ -186,16 +200,6 @@ impl<S: AsyncRead + Unpin, H> Guarded<S, H> {
         self.ripen();
         Poll::Ready(Ok(Some(self.kept.len())))
     }
-
-    /// What was gathered.
-    pub(crate) fn gathered(&self) -> &[u8] {
-        &self.kept
-    }
-
-    /// What that is.
-    pub(crate) fn speech(&self) -> &Speech {
-        &self.speech
-    }
 }
 
 impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Guarded<S, H> {
@@ -229,6 +233,33 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Guarded<S, H> {
     }
 }
 
+impl<S: AsyncWrite + Unpin, H> Guarded<S, H> {
+    /// Says on HTTP's behalf what it is going to say first; `hello` is what of
+    /// that is still to be said. HTTP's own is then swallowed.
+    pub(crate) fn poll_say(
+        &mut self,
+        cx: &mut Context<'_>,
+        hello: &mut Bytes,
+    ) -> Poll<io::Result<()>> {
+        while !hello.is_empty() {
+            let said = ready!(Pin::new(&mut self.inner).poll_write(cx, hello))?;
+            if said == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            hello.advance(said);
+            self.said += said;
+        }
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    /// How many of the next so many bytes were said already.
+    fn swallow(&mut self, bytes: usize) -> usize {
+        let swallowed = self.said.min(bytes);
+        self.said -= swallowed;
+        swallowed
+    }
+}
+
 impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Guarded<S, H> {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -237,6 +268,10 @@ impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Guarded<S, H> {
     ) -> Poll<io::Result<usize>> {
         if self.watch.poll_cut(&self.watch.writer, cx.waker()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let swallowed = self.swallow(bytes.len());
+        if swallowed > 0 {
+            return Poll::Ready(Ok(swallowed));
         }
         Pin::new(&mut self.inner).poll_write(cx, bytes)
     }
@@ -248,6 +283,10 @@ impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Guarded<S, H> {
     ) -> Poll<io::Result<usize>> {
         if self.watch.poll_cut(&self.watch.writer, cx.waker()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let swallowed = self.swallow(slices.iter().map(|slice| slice.len()).sum());
+        if swallowed > 0 {
+            return Poll::Ready(Ok(swallowed));
         }
         Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
     }

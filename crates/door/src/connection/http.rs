@@ -3,19 +3,21 @@
 use std::{
     convert::Infallible,
     error::Error,
-    future::poll_fn,
-    pin::Pin,
+    future::{pending, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::Poll,
+    task::{Context, Poll, Waker},
 };
 
 use axum::{body::Body, response::Response};
+use bytes::Bytes;
 use hyper::{
     Request,
     server::conn::{http1, http2},
+    service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower::Service;
 
 use super::{Ends, Held, body::RequestBody, frames::Speech, guarded::Guarded, lobby, watch::Watch};
@@ -31,6 +33,8 @@ use crate::{
 pub(crate) struct Http {
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
+    /// What HTTP/2 says first: its SETTINGS.
+    hello: Bytes,
 }
 
 impl Http {
@@ -54,8 +58,29 @@ impl Http {
             .max_pending_accept_reset_streams(defaults::MAX_PENDING_RESETS)
             .max_local_error_reset_streams(defaults::MAX_ERROR_RESETS)
             .max_header_list_size(defaults::HTTP2_HEADERS);
-        Self { http1, http2 }
+        let hello = hello(&http2);
+        Self {
+            http1,
+            http2,
+            hello,
+        }
     }
+}
+
+/// What HTTP/2 says before it hears anything, from itself.
+fn hello(http2: &http2::Builder<TokioExecutor>) -> Bytes {
+    const ROOM: usize = 1 << 10;
+    let (ours, theirs) = tokio::io::duplex(ROOM);
+    let service = service_fn(|_| pending::<Result<Response<Body>, Infallible>>());
+    let connection = http2.serve_connection(TokioIo::new(theirs), service);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut said = [0; ROOM];
+    let mut said = ReadBuf::new(&mut said);
+    // It waits for the client's first words, and there are none to read but
+    // its own: neither can fail.
+    let _ = pin!(connection).poll(&mut cx);
+    let _ = pin!(ours).poll_read(&mut cx, &mut said);
+    Bytes::copy_from_slice(said.filled())
 }
 
 /// Waits until the peer has begun a request, and answers it and all further
@@ -72,12 +97,14 @@ pub(super) async fn speak<S, I>(
     S::Future: Send,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Some(io) = lobby::wait(&house, io, &watch).await else {
+    let http = Arc::clone(&house.rules().http);
+    let waiting = lobby::wait(&house, io, &watch, http.hello.clone());
+    let Some(io) = waiting.await else {
         return;
     };
     // On the heap, each version for itself: what waits above pays for neither.
     let (house, watch) = (&*house, &*watch);
-    let http = Arc::clone(&house.rules().http);
+    watch.waits_in_lobby(false);
     if matches!(io.speech(), Speech::Http2(_)) {
         let connection = http.http2.serve_connection(TokioIo::new(io), gate);
         Box::pin(converse(house, watch, connection, |connection| {
@@ -105,7 +132,7 @@ async fn converse<C>(house: &House, watch: &Watch, connection: C, leave: impl Fn
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = pin!(connection);
     let mut leaving = false;
     // Flags and not cancellation tokens: this is polled for every few bytes,
     // and each look at a token takes a lock, of which all connections share
@@ -159,4 +186,20 @@ fn is_senseless(error: &hyper::Error) -> bool {
 
 fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
     error.source().and_then(<dyn Error>::downcast_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http2_says_its_settings_first() {
+        let hello = Http::new(&Limits::default()).hello;
+        let [_, a, b, kind, flags, stream @ ..] = &hello[..9] else {
+            panic!("a frame's header has 9 bytes");
+        };
+        let payload = usize::from(*a) << 8 | usize::from(*b);
+        assert_eq!((*kind, *flags, stream), (4, 0, &[0; 4][..]));
+        assert_eq!(hello.len(), 9 + payload, "one frame");
+    }
 }

@@ -5,23 +5,37 @@
 //! whoever is silent, or sends the head of its first request byte by byte,
 //! gets no more.
 
-use std::{future::poll_fn, task::Poll};
+use std::{
+    future::poll_fn,
+    task::{Poll, ready},
+};
 
-use tokio::io::AsyncRead;
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{frames::Speech, guarded::Guarded, watch::Watch};
 use crate::{counts::Cut, defaults, house::House};
 
 /// Waits until HTTP has something to do with what came on `io`; `None` if that
 /// is not going to be, because the peer left, was cut, or the door closes.
-pub(super) fn wait<S: AsyncRead + Unpin, H>(
+/// `hello` is what HTTP/2 says first: many clients wait for it before they ask
+/// for anything.
+pub(super) fn wait<S, H>(
     house: &House,
     io: Guarded<S, H>,
     watch: &Watch,
-) -> impl Future<Output = Option<Guarded<S, H>>> {
+    hello: Bytes,
+) -> impl Future<Output = Option<Guarded<S, H>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut waiting = Some(io);
-    // How much of HTTP/1's head was looked at.
-    let mut looked = 0;
+    let mut visit = Visit {
+        looked: 0,
+        hello,
+        since: house.clock.now(),
+    };
+    watch.waits_in_lobby(true);
     // No async block: that would have room for `io` twice.
     poll_fn(move |cx| {
         watch.task.register(cx.waker());
@@ -34,10 +48,19 @@ pub(super) fn wait<S: AsyncRead + Unpin, H>(
         loop {
             match io.poll_gather(cx) {
                 Poll::Pending if house.is_stopping() => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending if !matches!(io.speech(), Speech::Http2(_)) => return Poll::Pending,
+                Poll::Pending => {
+                    return match ready!(io.poll_say(cx, &mut visit.hello)) {
+                        Err(_) => Poll::Ready(None),
+                        Ok(()) if visit.is_over(io, watch.clock.now()) => {
+                            Poll::Ready(waiting.take())
+                        }
+                        Ok(()) => Poll::Pending,
+                    };
+                }
                 Poll::Ready(Err(_) | Ok(None)) => return Poll::Ready(None),
                 Poll::Ready(Ok(Some(length))) => {
-                    if length > defaults::HTTP1_BUFFER || is_enough(io, &mut looked) {
+                    if length > defaults::HTTP1_BUFFER || visit.is_enough(io) {
                         return Poll::Ready(waiting.take());
                     }
                 }
@@ -46,14 +69,38 @@ pub(super) fn wait<S: AsyncRead + Unpin, H>(
     })
 }
 
-fn is_enough<S: AsyncRead + Unpin, H>(io: &Guarded<S, H>, looked: &mut usize) -> bool {
-    match io.speech() {
-        Speech::Unknown(_) => false,
-        Speech::Http1 => {
-            let from = std::mem::replace(looked, io.gathered().len());
-            is_whole(io.gathered(), from)
+/// One connection's time in here.
+struct Visit {
+    /// How much of HTTP/1's head was looked at.
+    looked: usize,
+    /// What HTTP/2 still has to say first.
+    hello: Bytes,
+    /// When it came, in milliseconds of the door's clock.
+    since: u64,
+}
+
+impl Visit {
+    /// Whether there is something for HTTP to do.
+    fn is_enough<S, H>(&mut self, io: &Guarded<S, H>) -> bool {
+        match io.speech() {
+            Speech::Unknown(_) => false,
+            Speech::Http1 => {
+                let from = std::mem::replace(&mut self.looked, io.gathered().len());
+                is_whole(io.gathered(), from)
+            }
+            Speech::Http2(frames) => frames.is_between() && frames.has_asked(),
         }
-        Speech::Http2(frames) => frames.is_between(),
+    }
+
+    /// Whether an HTTP/2 connection at rest was here for long enough: HTTP/2
+    /// confirms the client's settings, and finds out with pings whether it is
+    /// still there.
+    fn is_over<S, H>(&self, io: &Guarded<S, H>, now: u64) -> bool {
+        let Speech::Http2(frames) = io.speech() else {
+            return false;
+        };
+        let lingered = now.saturating_sub(self.since);
+        frames.is_between() && lingered >= defaults::LINGER.as_millis() as u64
     }
 }
 

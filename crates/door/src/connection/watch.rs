@@ -1,5 +1,5 @@
 //! What one connection is waiting for, and since when; and the sweep that
-//! cuts those that wait too long.
+//! cuts those that wait too long, in `watches`.
 //!
 //! Nothing here sets a timer. Socket and bodies note what happens in a few
 //! atomic fields, and one task of the door looks at all connections every
@@ -19,6 +19,10 @@ use std::{
 
 use futures::task::AtomicWaker;
 use tokio_util::sync::CancellationToken;
+
+mod watches;
+
+pub(crate) use watches::Watches;
 
 use super::flow::{Clock, Exchange, Flow, is_over};
 use crate::{
@@ -76,6 +80,8 @@ pub(crate) struct Watch {
     pub(crate) upgraded: AtomicBool,
     /// When the token of an upgraded socket ends; 0 without one.
     pub(crate) expires: AtomicU64,
+    /// It has not begun a request; whether it should is looked at each tick.
+    in_lobby: AtomicBool,
     entrant: OnceLock<Entrant>,
     /// The lists it was last looked up in by the sweep.
     generation: AtomicU64,
@@ -114,6 +120,7 @@ impl Watch {
             ended: CancellationToken::new(),
             upgraded: AtomicBool::new(false),
             expires: AtomicU64::new(0),
+            in_lobby: AtomicBool::new(false),
             entrant: OnceLock::new(),
             generation: AtomicU64::new(0),
             reader: AtomicWaker::new(),
@@ -190,6 +197,11 @@ impl Watch {
         }
         exchanges.push(Arc::downgrade(&exchange));
         exchange
+    }
+
+    /// It has not begun a request, or no longer.
+    pub(crate) fn waits_in_lobby(&self, waits: bool) {
+        self.in_lobby.store(waits, Relaxed);
     }
 
     /// Ends the connection. The first reason is the one that counts.
@@ -307,69 +319,6 @@ impl Watch {
             true
         });
         overdue
-    }
-}
-
-/// All connections of a door.
-#[derive(Default)]
-pub(crate) struct Watches(Mutex<Vec<Weak<Watch>>>);
-
-impl Watches {
-    pub(crate) fn add(&self, watch: &Arc<Watch>) {
-        let watches = self.0.lock();
-        let mut watches = watches.unwrap_or_else(PoisonError::into_inner);
-        watches.push(Arc::downgrade(watch));
-    }
-
-    /// Lets every connection look at what has become of its door.
-    pub(crate) fn wake(&self) {
-        let watches = self.0.lock();
-        let watches = watches.unwrap_or_else(PoisonError::into_inner);
-        for watch in watches.iter().filter_map(Weak::upgrade) {
-            watch.task.wake();
-        }
-    }
-
-    /// Cuts the connections of addresses that may no longer connect.
-    pub(crate) fn expel(&self, may_enter: impl Fn(IpAddr) -> bool) {
-        let watches = self.0.lock();
-        let watches = watches.unwrap_or_else(PoisonError::into_inner);
-        for watch in watches.iter().filter_map(Weak::upgrade) {
-            if !may_enter(watch.address) {
-                watch.cut(Cut::Network);
-            }
-        }
-    }
-
-    /// Cuts what waited too long at `now` (milliseconds of the door's clock),
-    /// what its token no longer covers at `unix` (seconds since 1970), and who
-    /// is no longer known; `generation` is that of the lists.
-    pub(crate) fn sweep(
-        &self,
-        now: u64,
-        unix: u64,
-        limits: &Limits,
-        generation: u64,
-        knows: impl Fn(&Entrant) -> bool,
-    ) {
-        let watches = self.0.lock();
-        let mut watches = watches.unwrap_or_else(PoisonError::into_inner);
-        watches.retain(|watch| {
-            let Some(watch) = watch.upgrade() else {
-                return false;
-            };
-            if watch.is_cut() {
-                return true;
-            }
-            if let Some(reason) = watch.overdue(now, unix, limits) {
-                watch.cut(reason);
-            } else if watch.is_to_be_looked_up(generation)
-                && watch.entrant.get().is_some_and(|entrant| !knows(entrant))
-            {
-                watch.cut(Cut::Identity);
-            }
-            true
-        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The limits of HTTP/2, frame by frame, with a client that does not keep to
 //! them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::post};
 use heliostat_door::{Cut, Limits, Options, Refused, defaults};
@@ -231,5 +231,41 @@ async fn streams_may_be_wrong_up_to_the_limit() {
     stream.write_all(&wrong).await.expect("sent");
     until_cut(&mut stream).await;
     serving.until(|door| door.cut(Cut::Flood) == 1).await;
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn settings_are_said_and_confirmed_once_however_late_a_request_comes() {
+    const ACK: u8 = 1;
+    let serving = serving(hello(), Options::default()).await;
+    let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, GET);
+    let (first, second) = request.split_at(12);
+    for confirmed_first in [false, true] {
+        let mut stream = open(serving.address).await;
+        // Clients wait for this before they ask, some for the confirmation.
+        let (kind, flags, ..) = next(&mut stream).await;
+        assert_eq!((kind, flags), (SETTINGS, 0));
+        let ours = frame(SETTINGS, ACK, 0, &[]);
+        stream.write_all(&ours).await.expect("sent");
+        let mut confirmed = 0;
+        if confirmed_first {
+            let (kind, flags, ..) = next(&mut stream).await;
+            assert_eq!((kind, flags), (SETTINGS, ACK));
+            confirmed += 1;
+        }
+        for part in [first, second] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            stream.write_all(part).await.expect("sent");
+        }
+        let answer = loop {
+            let (kind, flags, _, payload) = next(&mut stream).await;
+            assert!(kind != SETTINGS || flags == ACK, "settings are said twice");
+            confirmed += u32::from(kind == SETTINGS);
+            if kind == HEADERS {
+                break payload;
+            }
+        };
+        assert_eq!((answer[0], confirmed), (0x88, 1));
+    }
     serving.end().await;
 }
