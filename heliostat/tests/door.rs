@@ -6,6 +6,7 @@
 //! | `rig` | a process with a door, its certificates and its clients |
 //! | `issuer` | whoever vouches for tokens |
 //! | `check` | what `heliostat check` says of all that |
+//! | `mistakes` | what `heliostat check` says of the mistakes operators make |
 //! | `certificates` | TLS, client certificates, lists of identities |
 //! | `tokens` | bearer tokens and their scopes |
 //! | `access` | networks, rates, plaintext |
@@ -31,6 +32,8 @@ mod issuer;
 mod live;
 #[path = "door/minimum.rs"]
 mod minimum;
+#[path = "door/mistakes.rs"]
+mod mistakes;
 #[path = "door/reload.rs"]
 mod reload;
 #[path = "door/rig.rs"]

@@ -7,7 +7,7 @@ use heliostat_core::Fault;
 use heliostat_node::{Asked, Role, State, access::Access};
 use heliostat_observe::UpstreamStatus;
 use heliostat_zcash::{
-    credentials::{self, Given},
+    credentials::{self, Endpoint, Given},
     rpc::{Limits, Rpc},
     source::ZcashSource,
 };
@@ -70,17 +70,16 @@ impl Nodes {
     /// As [`new`](Self::new).
     pub fn telling(chain: &str, config: &ZcashConfig, asked: &Asked) -> Result<Self, ConfigError> {
         let node = |(index, upstream): (usize, &UpstreamConfig)| {
+            let here = format!("chain.{chain}.upstream[{index}]");
             let own = &upstream.credentials;
-            let (at, credentials) = match own.is_empty() {
-                true => (format!("chain.{chain}"), &config.credentials),
-                false => (format!("chain.{chain}.upstream[{index}]"), own),
+            let endpoint = match own.is_empty() {
+                true => resolve(upstream, &config.credentials)
+                    .map_err(|words| ConfigError::value(format!("chain.{chain}"), words)),
+                false => {
+                    resolve(upstream, own).map_err(|words| ConfigError::value(here.as_str(), words))
+                }
             };
-            let access = Access::open(&upstream.access.options()).map_err(|error| {
-                let at = format!("chain.{chain}.upstream[{index}]");
-                ConfigError::value(at, error.to_string())
-            })?;
-            open(upstream, credentials, access, asked)
-                .map_err(|words| ConfigError::value(at, words))
+            open(upstream, endpoint?, asked).map_err(|words| ConfigError::value(here, words))
         };
         let all = config.upstream.iter().enumerate().map(node);
         Ok(Self {
@@ -140,12 +139,8 @@ impl Nodes {
     }
 }
 
-fn open(
-    upstream: &UpstreamConfig,
-    credentials: &Credentials,
-    access: Access,
-    asked: &Asked,
-) -> Result<Node, String> {
+/// Where an upstream is, and who we are there.
+fn resolve(upstream: &UpstreamConfig, credentials: &Credentials) -> Result<Endpoint, String> {
     let password = match &credentials.rpc_password_file {
         None => credentials.rpc_password.clone(),
         Some(file) => Some(first_line(file)?),
@@ -158,13 +153,16 @@ fn open(
         conf: credentials.zcash_conf.clone(),
         ..Given::default()
     };
-    let endpoint = given
-        .resolve(environment)
-        .map_err(|error| error.to_string())?;
+    let endpoint = given.resolve(environment);
+    endpoint.map_err(|error| error.to_string())
+}
+
+fn open(upstream: &UpstreamConfig, endpoint: Endpoint, asked: &Asked) -> Result<Node, String> {
     let limits = Limits {
         asked: asked.clone(),
         ..Limits::default()
     };
+    let access = Access::open(&upstream.access.options()).map_err(|error| error.to_string())?;
     let rpc = Rpc::secured(&endpoint.url, endpoint.auth, limits, access);
     let rpc = rpc.map_err(|error| error.to_string())?;
     Ok(Node {
