@@ -7,7 +7,10 @@ use tokio::{sync::mpsc, time};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::view::Told;
-use crate::defaults::{STATUS_BYTES, STATUS_TIMEOUT, TOP_RETRY, TOP_SILENCE};
+use crate::{
+    defaults::{STATUS_BYTES, STATUS_TIMEOUT, TOP_RETRY, TOP_SILENCE},
+    status::client_for,
+};
 
 /// What was told and not drawn yet; the process is heard no faster than the
 /// terminal draws.
@@ -70,10 +73,9 @@ async fn listen(url: String, tell: mpsc::Sender<Told>) {
 /// Passes events on until nobody listens, or with an error when they end.
 async fn follow(url: &str, tell: &mpsc::Sender<Told>) -> Result<(), String> {
     // No time-out for the whole: it goes on for ever.
-    let client = reqwest::Client::builder()
+    let client = client_for(url)
         .connect_timeout(STATUS_TIMEOUT)
         .read_timeout(TOP_SILENCE)
-        .no_proxy()
         .build()
         .map_err(words)?;
     let reply = client.get(format!("{url}/events")).send().await;
@@ -131,9 +133,8 @@ impl Lines {
 }
 
 async fn fetch_evidence(url: &str, chain: &str, nth: usize) -> Result<Shown, String> {
-    let client = reqwest::Client::builder()
+    let client = client_for(url)
         .timeout(STATUS_TIMEOUT)
-        .no_proxy()
         .build()
         .map_err(words)?;
     let nth = nth.to_string();

@@ -2,6 +2,8 @@
 //! each is met here or where its cause is tested (a syncing node: `syncing`;
 //! a damaged store: `tests/verify.rs`).
 
+use std::process::Command;
+
 use heliostat_sim::zcash::{Node, node::Access};
 
 use crate::running::{Process, chain, heliostat, store};
@@ -65,6 +67,24 @@ async fn status_tells_ready_from_not_ready_and_from_nobody() {
     assert_eq!(code, Some(1), "{words}");
     let (code, _) = heliostat(&["status", "--observe"]);
     assert_eq!(code, Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_is_plain_http_no_authorities_are_needed() {
+    // As in a small container, whose health check is `heliostat status`.
+    let none = [("SSL_CERT_FILE", "/none"), ("SSL_CERT_DIR", "/none")];
+    let node = Node::start(chain(12).chain().clone()).await.unwrap();
+    let args = ["--upstream", &node.handle().url(), "--store", "memory:"];
+    let process = Process::start_in(&args, &none);
+    process.until("ready", |status| status.ready).await;
+    let said = Command::new(env!("CARGO_BIN_EXE_heliostat"))
+        .args(["status", "--live", "--observe", &process.observe])
+        .envs(none)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(0), "{words}");
+    assert_eq!(process.terminate(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
