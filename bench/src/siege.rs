@@ -42,8 +42,11 @@ const PAUSE: Duration = Duration::from_millis(5);
 const BASELINE: Duration = Duration::from_secs(10);
 /// The good client's address.
 const GOOD: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
-/// Attackers in each network of 256 addresses, from 127.1.0.0 on.
+/// Attackers in each network of 256 addresses.
 const NEIGHBOURS: usize = 250;
+/// The second byte of the first attack's addresses; each attack has its own,
+/// so that nobody is punished for the one before.
+const ATTACKERS: usize = 16;
 /// How often the server's memory is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -318,7 +321,14 @@ struct Outcome {
 
 async fn again_and_again(address: SocketAddr, name: String, n: usize, until: Instant) -> Outcome {
     let mut outcome = Outcome::default();
-    let from = Ipv4Addr::new(127, 1, (n / NEIGHBOURS) as u8, (n % NEIGHBOURS + 1) as u8);
+    let attack = ATTACKS.iter().position(|attack| *attack == name);
+    let from = [
+        127,
+        ATTACKERS + attack.unwrap_or(ATTACKS.len()),
+        n / NEIGHBOURS,
+        n % NEIGHBOURS + 1,
+    ];
+    let from = Ipv4Addr::from(from.map(|byte| byte as u8));
     let target = Target {
         from: IpAddr::V4(from),
         door: address,

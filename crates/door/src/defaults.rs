@@ -145,6 +145,16 @@ pub const FIRST_PENALTY: Duration = Duration::from_secs(1);
 /// minute, and more would only punish who gets the address next.
 pub const LONGEST_PENALTY: Duration = Duration::from_secs(60);
 
+/// How long a refused socket is kept before it is closed: whoever comes back
+/// when it is disconnected comes twice a second. To a good client it is a slow
+/// network.
+pub const PARKING: Duration = Duration::from_millis(500);
+
+/// Refused sockets that are kept. Each takes a descriptor, and the system
+/// some memory for what it does not stop to send; further ones are closed at
+/// once.
+pub const PARKED: usize = 256;
+
 /// A quiet time after which the next penalty is doubled once less.
 pub const PENALTY_FORGOTTEN: Duration = Duration::from_secs(60);
 

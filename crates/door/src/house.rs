@@ -25,7 +25,7 @@ use crate::{
     defaults,
     error::DoorError,
     identity::{Identity, Peer},
-    limits::{addresses::Addresses, penalties::Penalties, places::Places},
+    limits::{addresses::Addresses, parked::Parked, penalties::Penalties, places::Places},
     networks,
     refusal::Refusal,
     rules::{Changed, Rules},
@@ -42,6 +42,7 @@ pub(crate) struct House {
     pub(crate) watches: Watches,
     pub(crate) addresses: Addresses,
     pub(crate) penalties: Arc<Penalties>,
+    pub(crate) parked: Parked,
     pub(crate) places: Places,
     rules: ArcSwap<Rules>,
     replaced: AtomicU64,
@@ -63,6 +64,7 @@ impl House {
             watches: Watches::default(),
             addresses: Addresses::default(),
             penalties: Arc::new(Penalties::new(options.limits.longest_penalty)),
+            parked: Parked::default(),
             places: Places::new(options.max_connections),
             rules: ArcSwap::from_pointee(Rules::new(changed)),
             replaced: AtomicU64::new(0),
@@ -110,17 +112,17 @@ impl House {
         watch
     }
 
-    /// Whether nobody at this address may connect now; counted.
-    pub(crate) fn turns_away(&self, address: IpAddr) -> bool {
+    /// Why nobody at this address may connect now, if that is so; counted.
+    pub(crate) fn turns_away(&self, address: IpAddr) -> Option<Refused> {
         let reason = if !self.rules().networks.may_enter(address) {
             Refused::Network
         } else if self.penalties.refuse(address, self.clock.now()) && !self.is_exempt(address) {
             Refused::Penalty
         } else {
-            return false;
+            return None;
         };
         self.counters.refused(reason);
-        true
+        Some(reason)
     }
 
     /// Asks all connections to finish what is under way.
@@ -283,6 +285,7 @@ impl House {
             let knows = |entrant: &Entrant| self.knows(entrant);
             self.watches
                 .sweep(now, unix, &rules.limits, generation, knows);
+            self.parked.release(now);
             // One line for all of a tick: attackers should not fill the log.
             let penalties = self.penalties.imposed() - told;
             if penalties > 0 {

@@ -9,6 +9,7 @@ use crate::defaults;
 
 pub mod addresses;
 pub mod memory;
+pub(crate) mod parked;
 pub(crate) mod penalties;
 pub(crate) mod places;
 pub mod rates;

@@ -1,11 +1,7 @@
 //! Where sockets are accepted: who is let in, and what ends when the door is
 //! told to stop.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -69,8 +65,7 @@ pub(crate) async fn receive<F>(
     loop {
         let accepted = async {
             let place = house.places.take().await;
-            let turned_away = |address| house.turns_away(address);
-            (accept(&listener, turned_away).await, place)
+            (accept(house, &listener).await, place)
         };
         let ((stream, address), taken) = tokio::select! {
             () = stop.cancelled() => break,
@@ -95,6 +90,7 @@ pub(crate) async fn receive<F>(
     }
 
     drop(listener);
+    house.parked.clear();
     house.stop();
     tasks.close();
     let drain = house.rules().drain;
@@ -115,6 +111,7 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.1.cancel();
         self.0.cut();
+        self.0.parked.clear();
     }
 }
 
@@ -172,22 +169,27 @@ impl Entry {
     }
 }
 
-/// The next connection of an address that is not turned away; that is closed
-/// here, before it costs a place or a task. Errors of `accept` belong to a connection that is
+/// The next connection of an address that is not turned away; others end here,
+/// before they cost a place or a task. Errors of `accept` belong to a connection that is
 /// already gone, or mean that file descriptors ran out: neither ends the
 /// listener.
-async fn accept(
-    listener: &TcpListener,
-    turned_away: impl Fn(IpAddr) -> bool,
-) -> (TcpStream, SocketAddr) {
+async fn accept(house: &House, listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, address)) if turned_away(address.ip().to_canonical()) => {
-                // Reset, so that the system does not remember it either. If
-                // that fails it is closed like any other.
-                let _ = stream.set_zero_linger();
-            }
             Ok((stream, address)) => {
+                match house.turns_away(address.ip().to_canonical()) {
+                    None => {}
+                    Some(Refused::Penalty) => {
+                        // Reset when it is closed, so that the system does not
+                        // remember it either.
+                        let _ = stream.set_zero_linger();
+                        if let Ok(stream) = stream.into_std() {
+                            house.parked.park(stream, house.clock.now());
+                        }
+                        continue;
+                    }
+                    Some(_) => continue,
+                }
                 // Without it a small answer can wait 40 ms for the peer's
                 // acknowledgement. A socket that refuses it is already dead,
                 // which the first read reports.
@@ -212,8 +214,9 @@ mod tests {
             .await
             .expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
+        let house = House::new(crate::Options::default());
         let (client, (stream, _)) =
-            tokio::join!(TcpStream::connect(address), accept(&listener, |_| false));
+            tokio::join!(TcpStream::connect(address), accept(&house, &listener));
         let client = client.expect("the listener is open");
         assert!(!client.nodelay().expect("it is open"), "not by default");
         assert!(stream.nodelay().expect("it is open"));
