@@ -14,7 +14,7 @@ use heliostat_tezos_verifier::OperationHash;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    injection::operation,
+    injection::{framed, operation},
     request::Asked,
     {Served as Answered, route},
 };
@@ -123,7 +123,11 @@ pub(super) fn answer(bytes: &Bytes) -> Option<endpoint::Reply> {
 /// The answer to an operation that is known: its hash.
 fn success(hash: &OperationHash, binary: bool) -> Bytes {
     let (kind, body) = match binary {
-        true => ("application/octet-stream", Bytes::copy_from_slice(&hash.0)),
+        // Behind its length, as a node puts it.
+        true => (
+            "application/octet-stream",
+            [&32_u32.to_be_bytes(), &hash.0[..]].concat().into(),
+        ),
         false => ("application/json", Bytes::from(format!("\"{hash}\"\n"))),
     };
     kept(&endpoint::Reply {
@@ -199,6 +203,12 @@ pub(super) async fn send(core: &Arc<Core>, at: usize, asked: &Asked) -> Sent {
     };
     match reply.status {
         200 => {}
+        // Its list of allowed calls, or a gateway, turned it away unread.
+        status @ (401 | 403 | 429) => {
+            return Sent::NotSent(format!(
+                "{name} turned it away (HTTP {status}); its operator has to allow POST /injection/operation"
+            ));
+        }
         // What stands between us and the node says so, not the node.
         502..=504 => return Sent::Unknown(format!("{name} answers HTTP {}", reply.status)),
         _ => return Sent::Refused(kept(&reply)),
@@ -210,7 +220,7 @@ pub(super) async fn send(core: &Arc<Core>, at: usize, asked: &Asked) -> Sent {
             core.convict(at, lie);
             Sent::Unknown(format!("{name} answered {answered:.60}"))
         }
-        None if reply.body.as_ref() != hash.0 => {
+        None if framed(&reply.body).as_ref().unwrap_or(&reply.body) != &hash.0[..] => {
             Sent::Unknown(format!("the answer of {name} is not of the protocol"))
         }
         _ => {

@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use heliostat_sim::tezos::node::{Fault, Filter};
 use heliostat_tezos::endpoint::{CallError, Endpoint};
 use http::{HeaderMap, Method};
 use tokio::{
@@ -186,4 +187,27 @@ async fn an_operation_that_may_have_left_is_sent_nowhere_else() {
         let outbox = daemon.light.outbox().expect("receipts are kept");
         assert_eq!(outbox.counts()["unknown"], 1);
     }
+}
+
+#[tokio::test]
+async fn an_operation_that_is_turned_away_unread_leaves_by_the_next_node() {
+    let (network, nodes) = network(Made::small(), 2).await;
+    let (operation, hash) = transfer(&network.world());
+    let daemon = daemon_over(settings(&nodes), &store().await).await;
+    nodes[0].fail(Fault::Status(403), Filter::call("injection"));
+    let (refused, receipt) = inject(&daemon, &operation).await;
+    let said = (refused.status, refused.error());
+    assert_eq!(said, (503, "heliostat.not_sent".to_owned()));
+    assert!(
+        refused
+            .text()
+            .contains("has to allow POST /injection/operation")
+    );
+    let (name, handed_to) = receipt.expect("an attempt has a receipt");
+    assert_eq!(handed_to, 0);
+    let (answer, receipt) = inject(&daemon, &operation).await;
+    assert_eq!(answer.text().trim(), format!("\"{hash}\""));
+    assert_eq!(receipt, Some((name, 1)));
+    let counts = [&nodes[0], &nodes[1]].map(|node| node.count("injection"));
+    assert_eq!(counts, [1, 1]);
 }
