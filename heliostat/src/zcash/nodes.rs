@@ -141,14 +141,15 @@ impl Nodes {
 
 /// Where an upstream is, and who we are there.
 fn resolve(upstream: &UpstreamConfig, credentials: &Credentials) -> Result<Endpoint, String> {
-    let password = match &credentials.rpc_password_file {
-        None => credentials.rpc_password.clone(),
-        Some(file) => Some(first_line(file)?),
-    };
+    if let Some(file) = &credentials.rpc_password_file {
+        // It is read again when it is refused; now only to say what is wrong.
+        first_line(file)?;
+    }
     let given = Given {
         url: Some(upstream.url.clone()),
         user: credentials.rpc_user.clone(),
-        password,
+        password: credentials.rpc_password.clone(),
+        password_file: credentials.rpc_password_file.clone(),
         cookie: credentials.rpc_cookie_file.clone(),
         conf: credentials.zcash_conf.clone(),
         ..Given::default()

@@ -63,13 +63,16 @@ impl Default for Limits {
 
 /// The address cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("endpoint {uri} cannot be used: {why}; write http://HOST:PORT or https://HOST")]
+#[error("endpoint {uri} cannot be used: {why}")]
 pub struct BadAddress {
     /// The address without credentials.
     pub uri: String,
-    /// What is wrong with it.
+    /// What is wrong with it, and what to do.
     pub why: String,
 }
+
+/// What to write in place of what is no address.
+const FORM: &str = "write http://HOST:PORT or https://HOST";
 
 /// What a node has cost so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,16 +138,20 @@ impl Endpoint {
             why: why.to_owned(),
         };
         let hidden = "(address not shown, it may hold secrets)";
-        let mut base: reqwest::Url = uri.parse().map_err(|_| bad(hidden, "it is no URL"))?;
+        let mut base: reqwest::Url = uri
+            .parse()
+            .map_err(|_| bad(hidden, &format!("it is no URL; {FORM}")))?;
         let name = match base.host_str() {
             Some(_) => shown(&base),
             None => hidden.to_owned(),
         };
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
-            return Err(bad(&name, "only http and https are supported"));
+            let why = format!("only http and https are supported; {FORM}");
+            return Err(bad(&name, &why));
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return Err(bad(&name, "query and fragment are not allowed"));
+            let why = format!("query and fragment are not allowed; {FORM}");
+            return Err(bad(&name, &why));
         }
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);

@@ -51,6 +51,13 @@ pub enum Auth {
         /// The password.
         password: String,
     },
+    /// A user name, and a file whose first line is the password.
+    PasswordFile {
+        /// The user name.
+        user: String,
+        /// The file.
+        file: PathBuf,
+    },
     /// A cookie file that the node writes when it starts: `__cookie__:secret`.
     Cookie(PathBuf),
 }
@@ -60,6 +67,7 @@ impl fmt::Debug for Auth {
         match self {
             Self::None => f.write_str("None"),
             Self::Basic { .. } => f.write_str("Basic(…)"),
+            Self::PasswordFile { file, .. } => f.debug_tuple("PasswordFile").field(file).finish(),
             Self::Cookie(path) => f.debug_tuple("Cookie").field(path).finish(),
         }
     }
@@ -105,6 +113,8 @@ pub struct Given {
     pub user: Option<String>,
     /// `--rpcpassword`.
     pub password: Option<String>,
+    /// A file whose first line is the password, in place of `password`.
+    pub password_file: Option<PathBuf>,
     /// A cookie file.
     pub cookie: Option<PathBuf>,
     /// `--zcash-conf`: a `zcash.conf` or a `zebrad.toml`.
@@ -158,6 +168,10 @@ impl Given {
     }
 
     fn flags(&self) -> Result<Auth, Error> {
+        if let (Some(user), Some(file)) = (&self.user, &self.password_file) {
+            let (user, file) = (user.clone(), file.clone());
+            return Ok(Auth::PasswordFile { user, file });
+        }
         let pair = pair(
             self.user.clone(),
             self.password.clone(),

@@ -64,10 +64,15 @@ fn the_modes_without_agreement_ask_one_node() {
 #[test]
 fn tokens_and_authorities_of_the_nodes_are_taken_and_have_to_make_sense() {
     let with = |access: UpstreamAccess| TezosConfig { access, ..two() };
-    let config = with(UpstreamAccess {
+    let mut config = with(UpstreamAccess {
         bearer_token: Some("hunter2".to_owned()),
         ..UpstreamAccess::default()
     });
+    let words = refused(&config);
+    let clear = "chain.tezos.endpoints[0]: endpoint http://a:1 cannot be used: a bearer token \
+                 would cross the network in the clear; write https://";
+    assert_eq!(words, clear);
+    config.endpoints = vec!["https://a:1".to_owned(), "https://b:1".to_owned()];
     let settings = config.settings(AT).expect("sound settings");
     assert!(settings.access.has_token());
     let words = refused(&with(UpstreamAccess {

@@ -1,4 +1,4 @@
-//! The header that is sent, and its renewal from the cookie file.
+//! The header that is sent, and its renewal from the cookie or password file.
 
 use std::{io, path::Path};
 
@@ -22,7 +22,7 @@ impl Login {
     pub fn new(auth: Auth) -> Self {
         let header = match &auth {
             Auth::Basic { user, password } => Some(Arc::new(basic(&format!("{user}:{password}")))),
-            Auth::None | Auth::Cookie(_) => None,
+            Auth::None | Auth::PasswordFile { .. } | Auth::Cookie(_) => None,
         };
         Self {
             auth,
@@ -31,32 +31,38 @@ impl Login {
     }
 
     /// What to send with a request; `None` when the node wants nothing. Reads
-    /// the cookie file when that has not been done yet.
+    /// the file when that has not been done yet.
     ///
     /// # Errors
     ///
-    /// There is a cookie file to be read, and it cannot be.
+    /// There is a file to be read, and it cannot be.
     pub async fn header(&self) -> Result<Option<HeaderValue>, Fault> {
         if let Some(header) = &*self.header.load() {
             return Ok(Some((**header).clone()));
         }
-        let Auth::Cookie(path) = &self.auth else {
+        let Some(header) = self.read().await? else {
             return Ok(None);
         };
-        let header = read(path).await?;
         self.header.store(Some(Arc::new(header.clone())));
         Ok(Some(header))
     }
 
-    /// Reads the cookie file again after `used` was refused: a node writes
-    /// another one each time it starts. `None` when there is nothing newer.
+    /// Reads the file again after `used` was refused: a node writes another
+    /// cookie each time it starts, and passwords are changed. `None` when there
+    /// is nothing newer.
     pub async fn renewed(&self, used: Option<&HeaderValue>) -> Option<Option<HeaderValue>> {
-        let Auth::Cookie(path) = &self.auth else {
-            return None;
-        };
-        let header = read(path).await.ok()?;
+        let header = self.read().await.ok()??;
         self.header.store(Some(Arc::new(header.clone())));
         (Some(&header) != used).then_some(Some(header))
+    }
+
+    /// What is in the file now; `None` where there is no file.
+    async fn read(&self) -> Result<Option<HeaderValue>, Fault> {
+        match &self.auth {
+            Auth::None | Auth::Basic { .. } => Ok(None),
+            Auth::PasswordFile { user, file } => password(user, file).await.map(Some),
+            Auth::Cookie(path) => cookie(path).await.map(Some),
+        }
     }
 
     /// What an operator can do about credentials that are refused.
@@ -68,6 +74,11 @@ impl Login {
             Auth::Basic { .. } => "check the user name and the password against the node's \
                                    rpcuser and rpcpassword"
                 .to_owned(),
+            Auth::PasswordFile { file, .. } => format!(
+                "check the user name, and the password in {}, against the node's rpcuser and \
+                 rpcpassword",
+                file.display()
+            ),
             Auth::Cookie(path) => format!(
                 "check that {} is the cookie file of this node",
                 path.display()
@@ -85,16 +96,37 @@ fn basic(pair: &str) -> HeaderValue {
     value
 }
 
-async fn read(path: &Path) -> Result<HeaderValue, Fault> {
-    let shown = path.display();
+/// The text of a file, bounded in bytes.
+async fn text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let reading = async {
-        let file = tokio::fs::File::open(path).await?;
-        file.take(CREDENTIALS_FILE).read_to_string(&mut text).await
-    };
-    if let Err(error) = reading.await {
+    let file = tokio::fs::File::open(path).await?;
+    file.take(CREDENTIALS_FILE)
+        .read_to_string(&mut text)
+        .await?;
+    Ok(text)
+}
+
+async fn password(user: &str, path: &Path) -> Result<HeaderValue, Fault> {
+    let shown = path.display();
+    let text = text(path).await.map_err(|error| {
+        Fault::Unsupported(format!(
+            "cannot read rpc-password-file {shown}: {error}; it must be there, and readable for \
+             the user this runs as"
+        ))
+    })?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(basic(&format!("{user}:{line}"))),
+        _ => Err(Fault::Unsupported(format!(
+            "the first line of rpc-password-file {shown} is empty; it must be the password"
+        ))),
+    }
+}
+
+async fn cookie(path: &Path) -> Result<HeaderValue, Fault> {
+    let shown = path.display();
+    let text = text(path).await.map_err(|error| {
         let words = format!("cannot read the cookie file {shown}: {error}");
-        return Err(match error.kind() {
+        match error.kind() {
             io::ErrorKind::NotFound => Fault::Unreachable(format!(
                 "{words}; the node writes it when it starts: is it running, and is this its \
                  cookie directory?"
@@ -102,8 +134,8 @@ async fn read(path: &Path) -> Result<HeaderValue, Fault> {
             _ => Fault::Unsupported(format!(
                 "{words}; it must be readable for the user this runs as"
             )),
-        });
-    }
+        }
+    })?;
     let pair = text.trim();
     if !pair.contains(':') {
         let words =

@@ -220,6 +220,40 @@ async fn a_cookie_is_read_again_when_it_is_refused() {
 }
 
 #[tokio::test]
+async fn a_password_file_is_read_again_when_it_is_refused() {
+    let node = node().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("password");
+    let user = "alice".to_owned();
+    let rpc = rpc(
+        &node,
+        Auth::PasswordFile {
+            user,
+            file: file.clone(),
+        },
+    );
+    let (kind, said) = fails(&rpc).await;
+    assert_eq!(kind, "unsupported", "{said}");
+    assert!(said.contains("rpc-password-file"), "{said}");
+    for (secret, refusal) in [
+        ("one", Refusal::Status(401)),
+        ("two", Refusal::Status(401)),
+        ("three", Refusal::Close),
+    ] {
+        std::fs::write(&file, format!("{secret}\nnot this\n")).unwrap();
+        node.set_access(Some(Access::password("alice", secret).refusing_by(refusal)));
+        assert!(rpc.raw_block(7).await.is_ok(), "{secret}");
+    }
+    node.set_access(Some(Access::password("alice", "four")));
+    let (kind, said) = fails(&rpc).await;
+    assert_eq!(kind, "unsupported", "{said}");
+    assert!(
+        said.contains("the password in") && !said.contains("three"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_node_that_restarts_is_unreachable_meanwhile_and_found_again() {
     let node = node().await;
     let rpc = rpc(&node, Auth::None);
