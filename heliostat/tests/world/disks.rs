@@ -1,7 +1,7 @@
 //! Stores on disks that fill up, fail, and are made read-only under a running
 //! process.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use bytes::Bytes;
 use heliostat_observe::Status;
@@ -159,6 +159,39 @@ async fn a_store_that_may_not_be_written_for_a_while_is_waited_for() {
     assert_eq!(process.terminate(), Some(0));
     let (code, words) = heliostat(&["verify", "--store", &store]);
     assert_eq!(code, Some(0), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_is_stored_where_nothing_but_the_store_can_be_written() {
+    // Not below a folder for temporary files.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let blocks = 2_000;
+    let node = Node::start(chain(blocks).chain().clone()).await.unwrap();
+    // As in the container that is shipped, whose only volume is the store's.
+    let alone = "for place in /tmp /var/tmp /usr/tmp; do
+                     test ! -d $place || mount -t tmpfs -o ro none $place || exit
+                 done
+                 cd /proc && exec \"$@\"";
+    let unshared = ["--mount", "sh", "-c", alone, "sh"];
+    let may = Command::new("unshare").args(unshared).arg("true").status();
+    if !may.is_ok_and(|done| done.success()) {
+        eprintln!("skipped: folders cannot be hidden from a process here (needs root)");
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command
+        .args(unshared)
+        .arg(env!("CARGO_BIN_EXE_heliostat"))
+        .args(["zcash", "--upstream", &node.url()])
+        .args(["--store", &store(&folder), "--log-format", "json"])
+        .args(["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"])
+        .env_remove("TMPDIR")
+        .env_remove("SQLITE_TMPDIR");
+    let process = Process::of(command);
+    let there = |status: &Status| status.chains["zcash"].local_height == Some(blocks);
+    process.until("at the head", there).await;
+    assert!(!process.logged().contains("store down"));
+    assert_eq!(process.terminate(), Some(0));
 }
 
 /// A Tezos daemon on a store, with no limit on the age of the chain.

@@ -134,6 +134,9 @@ fn connect(file: &File) -> Result<Connection, StoreError> {
         // Every acknowledged batch survives power loss.
         ("synchronous", 2),
         ("cache_size", -SQLITE_WRITER_CACHE_KIB),
+        // Containers with a read-only root have nowhere for temporary files;
+        // what SQLite keeps to undo a statement is no larger than a batch.
+        ("temp_store", 2),
         ("wal_autocheckpoint", i64::from(SQLITE_CHECKPOINT_PAGES)),
         ("journal_size_limit", SQLITE_LOG_KEPT),
     ];

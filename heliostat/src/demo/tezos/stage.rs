@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     demo::{STEP_LIMIT, ticker},
     node::{self, RunningNode},
+    status::client_for,
 };
 
 /// The pause between two looks.
@@ -42,9 +43,9 @@ impl Answer {
 
 /// Asks a node, or what stands in for one.
 pub async fn ask(url: &str, path: &str) -> Result<Answer, Failure> {
-    let reply = reqwest::get(format!("{url}{path}"))
-        .await
-        .map_err(anyhow::Error::from)?;
+    let client = client_for(url).build().map_err(anyhow::Error::from)?;
+    let asked = client.get(format!("{url}{path}")).send().await;
+    let reply = asked.map_err(anyhow::Error::from)?;
     let status = reply.status().as_u16();
     let grade = reply.headers().get(Assurance::FIELD);
     let grade = grade.and_then(|grade| grade.to_str().ok());
