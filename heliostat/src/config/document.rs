@@ -97,6 +97,8 @@ fn reloads() -> String {
                 Taken::Signal => "its value, on SIGHUP",
                 Taken::SignalAndContent => "its value and the content of the file, on SIGHUP",
                 Taken::Content => "the content of the file, when that changes and on SIGHUP",
+                Taken::ContentUsed => "the content of the file, when that changes",
+                Taken::ContentRefused => "the content of the file, when the node refuses the old",
             };
             let path = shown(&setting.path());
             let _ = writeln!(text, "| `{path}`{ledger} | {words} |");

@@ -129,6 +129,10 @@ pub enum Taken {
     /// The file it names is read again when that changes, and on SIGHUP; to
     /// name another file takes a restart.
     Content,
+    /// The same at the next use after a change, without a signal.
+    ContentUsed,
+    /// The same once an upstream refuses what was read before.
+    ContentRefused,
 }
 
 impl Taken {
@@ -195,6 +199,22 @@ const fn live_content(setting: Setting) -> Setting {
 const fn content(setting: Setting) -> Setting {
     Setting {
         taken: Taken::Content,
+        ..setting
+    }
+}
+
+/// A setting that names a file that is looked at whenever it is used.
+const fn used(setting: Setting) -> Setting {
+    Setting {
+        taken: Taken::ContentUsed,
+        ..setting
+    }
+}
+
+/// A setting that names a file of credentials.
+const fn refused(setting: Setting) -> Setting {
+    Setting {
+        taken: Taken::ContentRefused,
         ..setting
     }
 }

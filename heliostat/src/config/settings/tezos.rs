@@ -1,6 +1,6 @@
 //! The settings of `[chain.NAME]` with `ledger = "tezos"`.
 
-use super::{Setting, Table, Taken, content, live, must, set, table};
+use super::{Setting, Table, Taken, live, must, set, table, used};
 
 /// The names a minimum grade can be set for.
 pub const METHODS: &[&str] = &[
@@ -107,16 +107,16 @@ pub const SETTINGS: &[Setting] = &[
     set(CHAIN, "connect-seconds", "`3`", "3", "", "How long it may take to connect to a node."),
     set(CHAIN, "call-seconds", "`10`", "10", "", "How long one call to a node may take."),
     set(CHAIN, "max-calls", "`64`", "64", "", "How many calls to one node are under way at once."),
-    content(set(CHAIN, "ca-file", "the system's authorities", r#""/etc/heliostat/node-ca.pem""#, "", "The only authorities that are trusted for the nodes (pinning). Needs `https`.")),
-    content(set(CHAIN, "client-cert", "none", r#""/etc/heliostat/client.pem""#, "", "The certificate shown to the nodes, its intermediates after it.")),
-    content(set(CHAIN, "client-key", "none", r#""/etc/heliostat/client.key""#, "", "Its private key.")),
+    used(set(CHAIN, "ca-file", "the system's authorities", r#""/etc/heliostat/node-ca.pem""#, "", "The only authorities that are trusted for the nodes (pinning). Needs `https`.")),
+    used(set(CHAIN, "client-cert", "none", r#""/etc/heliostat/client.pem""#, "", "The certificate shown to the nodes, its intermediates after it.")),
+    used(set(CHAIN, "client-key", "none", r#""/etc/heliostat/client.key""#, "", "Its private key.")),
     set(CHAIN, "bearer-token", "none", r#""secret""#, "", "A token sent with every call; better a file."),
-    content(set(CHAIN, "bearer-token-file", "none", r#""/run/secrets/node-token""#, "", "A file whose first line is the token.")),
+    used(set(CHAIN, "bearer-token-file", "none", r#""/run/secrets/node-token""#, "", "A file whose first line is the token.")),
 
     set(OAUTH2, "token-url", "none", r#""https://login.example/token""#, "", "The issuer's token endpoint: `https`, or `http` on this machine."),
     set(OAUTH2, "client-id", "none", r#""heliostat""#, "", "Our name there."),
-    content(set(OAUTH2, "client-secret-file", "none", r#""/run/secrets/client-secret""#, "", "A file whose first line is our secret there.")),
+    used(set(OAUTH2, "client-secret-file", "none", r#""/run/secrets/client-secret""#, "", "A file whose first line is our secret there.")),
     set(OAUTH2, "scopes", "none", r#"["rpc"]"#, "", "The scopes to ask for."),
     set(OAUTH2, "audience", "none", r#""node""#, "", "Whom the token is for, where the issuer wants to know."),
-    content(set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer.")),
+    used(set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer.")),
 ];

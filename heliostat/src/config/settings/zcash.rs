@@ -1,6 +1,6 @@
 //! The settings of `[chain.NAME]` with `ledger = "zcash"`.
 
-use super::{Setting, Table, Taken, content, must, set, table};
+use super::{Setting, Table, Taken, must, refused, set, table, used};
 
 /// The methods a minimum grade can be set for.
 pub const METHODS: &[&str] = &[
@@ -81,9 +81,9 @@ pub const SETTINGS: &[Setting] = &[
         "User name for every upstream without credentials of its own. Also `HELIOSTAT_ZCASH_RPCUSER`."),
     set(CHAIN, "rpc-password", "none", r#""secret""#, "--rpc-password",
         "Password for every upstream without credentials of its own. Also `HELIOSTAT_ZCASH_RPCPASSWORD`, or better a file."),
-    content(set(CHAIN, "rpc-password-file", "none", r#""/run/secrets/rpc-password""#, "--rpc-password-file",
+    refused(set(CHAIN, "rpc-password-file", "none", r#""/run/secrets/rpc-password""#, "--rpc-password-file",
         "A file whose first line is the password. Read again when the node answers 401.")),
-    content(set(CHAIN, "rpc-cookie-file", "none", r#""/home/zebra/.cache/zebra/.cookie""#, "--rpc-cookie-file",
+    refused(set(CHAIN, "rpc-cookie-file", "none", r#""/home/zebra/.cache/zebra/.cookie""#, "--rpc-cookie-file",
         "The node's cookie file, `user:password`. Read again when the node answers 401. Also `HELIOSTAT_ZCASH_COOKIE`.")),
     set(CHAIN, "zcash-conf", "none", r#""/etc/zebrad.toml""#, "--zcash-conf",
         "A `zcash.conf` or `zebrad.toml` to take credentials from."),
@@ -100,22 +100,22 @@ pub const SETTINGS: &[Setting] = &[
         "`follow`: blocks are fetched from it. `witness`: it is only asked which block stands at a height."),
     set(UPSTREAM, "rpc-user", "the chain's", r#""heliostat""#, "", "User name for this upstream."),
     set(UPSTREAM, "rpc-password", "the chain's", r#""secret""#, "", "Password for this upstream."),
-    content(set(UPSTREAM, "rpc-password-file", "the chain's", r#""/run/secrets/rpc-password""#, "", "A file whose first line is the password for this upstream.")),
-    content(set(UPSTREAM, "rpc-cookie-file", "the chain's", r#""/home/zebra/.cache/zebra/.cookie""#, "", "The cookie file of this upstream.")),
+    refused(set(UPSTREAM, "rpc-password-file", "the chain's", r#""/run/secrets/rpc-password""#, "", "A file whose first line is the password for this upstream.")),
+    refused(set(UPSTREAM, "rpc-cookie-file", "the chain's", r#""/home/zebra/.cache/zebra/.cookie""#, "", "The cookie file of this upstream.")),
     set(UPSTREAM, "zcash-conf", "the chain's", r#""/etc/zebrad.toml""#, "", "A `zcash.conf` or `zebrad.toml` with this upstream's credentials."),
 
-    content(set(UPSTREAM, "ca-file", "the system's authorities", r#""/etc/heliostat/node-ca.pem""#, "", "The only authorities that are trusted for this upstream (pinning). Needs `https`.")),
-    content(set(UPSTREAM, "client-cert", "none", r#""/etc/heliostat/client.pem""#, "", "The certificate shown to this upstream, its intermediates after it.")),
-    content(set(UPSTREAM, "client-key", "none", r#""/etc/heliostat/client.key""#, "", "Its private key.")),
+    used(set(UPSTREAM, "ca-file", "the system's authorities", r#""/etc/heliostat/node-ca.pem""#, "", "The only authorities that are trusted for this upstream (pinning). Needs `https`.")),
+    used(set(UPSTREAM, "client-cert", "none", r#""/etc/heliostat/client.pem""#, "", "The certificate shown to this upstream, its intermediates after it.")),
+    used(set(UPSTREAM, "client-key", "none", r#""/etc/heliostat/client.key""#, "", "Its private key.")),
     set(UPSTREAM, "bearer-token", "none", r#""secret""#, "", "A token sent with every request; better a file."),
-    content(set(UPSTREAM, "bearer-token-file", "none", r#""/run/secrets/node-token""#, "", "A file whose first line is the token.")),
+    used(set(UPSTREAM, "bearer-token-file", "none", r#""/run/secrets/node-token""#, "", "A file whose first line is the token.")),
 
     set(OAUTH2, "token-url", "none", r#""https://login.example/token""#, "", "The issuer's token endpoint: `https`, or `http` on this machine."),
     set(OAUTH2, "client-id", "none", r#""heliostat""#, "", "Our name there."),
-    content(set(OAUTH2, "client-secret-file", "none", r#""/run/secrets/client-secret""#, "", "A file whose first line is our secret there.")),
+    used(set(OAUTH2, "client-secret-file", "none", r#""/run/secrets/client-secret""#, "", "A file whose first line is our secret there.")),
     set(OAUTH2, "scopes", "none", r#"["rpc"]"#, "", "The scopes to ask for."),
     set(OAUTH2, "audience", "none", r#""node""#, "", "Whom the token is for, where the issuer wants to know."),
-    content(set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer.")),
+    used(set(OAUTH2, "ca-file", "the system's authorities", r#""/etc/heliostat/issuer-ca.pem""#, "", "The only authorities that may vouch for the issuer.")),
 
     set(COMPAT, "plain-txid", "`false`", "false", "",
         "`SendTransaction` answers with the plain transaction id, without the double quotes lightwalletd leaves around it."),
