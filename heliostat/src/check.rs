@@ -2,21 +2,19 @@
 //! upstream, store, port and certificate what a person can act on.
 
 mod door;
-
-use std::{fs, path::Path};
+mod machine;
 
 use heliostat_core::{Fault, Source as _};
-use heliostat_door::{Door, DoorError};
 use heliostat_node::Role;
-use heliostat_store::{Options as StoreOptions, Table};
 use heliostat_zcash::{rpc::RpcError, source::ZcashSource};
 use heliostat_zcash_verifier::Network;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::timeout;
 
+use machine::{log_file, port, store};
+
 use crate::{
-    address::without_credentials,
     cli::exit::Failure,
     config::{ChainConfig, Config, ConfigError, ZcashConfig, door::observed},
     defaults,
@@ -103,6 +101,7 @@ async fn look(config: &Config) -> Result<Vec<Found>, Failure> {
     let options = door::look(&config.door, &mut found).await?;
     let observed = observed(&options, &config.observe);
     found.push(port("observe.listen", &config.observe.listen, observed, running).await);
+    found.extend(config.observe.log_file.as_deref().map(log_file));
     for (name, chain) in &config.chain {
         let setting = format!("chain.{name}.listen");
         found.push(port(&setting, chain.listen(), options.clone(), running).await);
@@ -125,92 +124,6 @@ async fn look(config: &Config) -> Result<Vec<Found>, Failure> {
 async fn is_running(config: &Config) -> bool {
     let answer = status::ask(&format!("http://{}", config.observe.listen)).await;
     answer.is_ok_and(|text| serde_json::from_str::<heliostat_observe::Status>(&text).is_ok())
-}
-
-async fn port(
-    setting: &str,
-    address: &str,
-    options: heliostat_door::Options,
-    running: bool,
-) -> Found {
-    let (verdict, words) = match Door::bind(address, options).await {
-        Ok(_) => (Verdict::Ok, "free".to_owned()),
-        Err(DoorError::InUse { .. }) if running => (
-            Verdict::Ok,
-            "in use by the Heliostat that runs already".to_owned(),
-        ),
-        Err(error) => (Verdict::Failed, error.to_string()),
-    };
-    Found {
-        subject: format!("{setting} {address}"),
-        verdict,
-        words,
-    }
-}
-
-/// Opens the store for reading, which disturbs nobody; one that does not
-/// exist yet is not made.
-async fn store(config: &Config, chain: &str, tables: &[Table]) -> Result<Found, Failure> {
-    let address = config.store_address(chain)?;
-    let subject = format!("store {}", without_credentials(&address));
-    let file = address.strip_prefix("sqlite:").map(Path::new);
-    let (verdict, words) = match file {
-        Some(file) if !file.exists() => match makeable(file) {
-            Ok(()) => (Verdict::Ok, "new; it is made on the first start".to_owned()),
-            Err(words) => (Verdict::Failed, words),
-        },
-        _ if address == "memory:" => (Verdict::Ok, "nothing is kept over a restart".to_owned()),
-        _ => {
-            let options = StoreOptions::read_only();
-            match heliostat_store::open(&address, chain, tables, options).await {
-                Ok(_) => match file.map(writable).transpose() {
-                    Ok(_) => (Verdict::Ok, "can be opened".to_owned()),
-                    Err(words) => (Verdict::Failed, words),
-                },
-                Err(error) => (Verdict::Failed, error.to_string()),
-            }
-        }
-    };
-    Ok(Found {
-        subject,
-        verdict,
-        words,
-    })
-}
-
-/// Whether a store's file can be made, with the folders it is in, as the first
-/// start does. Tried where the innermost folder is that there is.
-fn makeable(file: &Path) -> Result<(), String> {
-    let above = file.ancestors().skip(1);
-    let mut folders = above.map(|folder| match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    });
-    let folder = folders.find(|folder| folder.exists());
-    let folder = folder.unwrap_or(Path::new("/"));
-    let trial = folder.join(format!(".heliostat-check-{}", std::process::id()));
-    let made = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&trial);
-    made.map_err(|error| {
-        format!(
-            "cannot be made in {}: {error}; name a folder that the user this runs as may write to",
-            folder.display()
-        )
-    })?;
-    fs::remove_file(&trial).map_err(|error| format!("{}: {error}", trial.display()))
-}
-
-/// Whether a store's file can be written to; nothing is.
-fn writable(file: &Path) -> Result<(), String> {
-    let opened = fs::OpenOptions::new().write(true).open(file);
-    opened.map(drop).map_err(|error| {
-        format!(
-            "cannot be written to: {error}; give {} and its folder to the user this runs as",
-            file.display()
-        )
-    })
 }
 
 /// What is known of a node that answers.

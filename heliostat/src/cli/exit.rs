@@ -66,6 +66,25 @@ impl From<ConfigError> for Failure {
 pub(crate) fn store_failure(error: StoreError) -> Failure {
     match error {
         StoreError::Address { .. } => Failure::Usage(error.into()),
-        other => Failure::Failed(other.into()),
+        other => Failure::failed(store_words(&other)),
+    }
+}
+
+/// A store's error in words, with what an operator can do about it.
+pub(crate) fn store_words(error: &StoreError) -> String {
+    let words = error.to_string();
+    let hint = match error {
+        StoreError::Unavailable { store, .. } if store.starts_with("sqlite:") => {
+            "; give its folder to the user this runs as, or set store.address to another place"
+        }
+        StoreError::Unavailable { .. } => {
+            "; is the server running there, and may this user log in?"
+        }
+        _ => "",
+    };
+    // Some know better advice themselves.
+    match words.contains("; ") {
+        true => words,
+        false => words + hint,
     }
 }

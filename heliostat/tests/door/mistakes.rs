@@ -1,6 +1,9 @@
 //! The mistakes operators make, and what `heliostat check` says of each: what
 //! is wrong, where, and what to do.
 
+#[path = "mistakes/upstreams.rs"]
+mod upstreams;
+
 use std::{fs, net::TcpListener, path::Path};
 
 use crate::{rig::Rig, running::heliostat};
@@ -153,9 +156,31 @@ async fn what_the_machine_shows_is_told_with_the_way_out() {
         listen: listen.to_owned(),
         ..good.clone()
     };
+    let logs = |file: &Path| Written {
+        more: format!("log-file = '{}'", file.display()),
+        ..good.clone()
+    };
     hold(
         &rig,
         vec![
+            (
+                "logs nowhere",
+                logs(&rig.path("none/heliostat.log")),
+                1,
+                vec!["observe.log-file", "its folder is not there; make it"],
+            ),
+            (
+                "logs somewhere",
+                logs(&rig.path("heliostat.log")),
+                0,
+                vec!["can be written to"],
+            ),
+            (
+                "no PostgreSQL",
+                store("postgres://me@127.0.0.1:1/heliostat"),
+                1,
+                vec!["store postgres://", "is the server running there"],
+            ),
             (
                 "a port in use",
                 listen(&taken),
@@ -206,142 +231,51 @@ async fn what_the_machine_shows_is_told_with_the_way_out() {
         ],
     );
     assert!(!rig.path("new").exists(), "check makes nothing");
+    assert!(!rig.path("heliostat.log").exists());
     let left = fs::read_dir(rig.folder.path()).unwrap();
     let mut left = left.map(|entry| entry.unwrap().file_name());
     assert!(!left.any(|name| name.to_string_lossy().contains("check")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_upstreams_show_is_told_with_the_upstream() {
+async fn a_start_that_fails_is_told_as_well_as_by_check() {
     let rig = Rig::new().await;
     let good = Written::new(&rig);
-    let url = |url: &str| Written {
-        url: url.to_owned(),
-        ..good.clone()
-    };
-    let upstream = |upstream: &str| Written {
-        upstream: upstream.to_owned(),
-        ..good.clone()
-    };
-    let other = Written {
-        chain: "network = 'main'".to_owned(),
-        ..good.clone()
-    };
-    let clear = Written {
-        url: "http://192.0.2.1:8232".to_owned(),
-        upstream: "bearer-token = 's3cret'".to_owned(),
-        ..good.clone()
-    };
-    let everything_else = "chain.zcash.listen 127.0.0.1:0: free";
-    hold(
-        &rig,
-        vec![
-            (
-                "nobody there",
-                url("http://127.0.0.1:1"),
-                3,
-                vec![
-                    "http://127.0.0.1:1",
-                    "Connection refused",
-                    "is the node running",
-                ],
-            ),
-            (
-                "no scheme",
-                url("127.0.0.1:8232"),
-                2,
-                vec!["chain.zcash.upstream[0].url: ", "write http://HOST:PORT"],
-            ),
-            (
-                "a node of another network",
-                other,
-                1,
-                vec![rig.node_url().as_str(), "regtest", "main", "; "],
-            ),
-            (
-                "an authority that is not there",
-                upstream("ca-file = '/nope/ca.pem'"),
-                1,
-                vec![
-                    "chain.zcash.upstream[0]: /nope/ca.pem",
-                    "readable",
-                    everything_else,
-                ],
-            ),
-            (
-                "a token in the clear",
-                clear,
-                1,
-                vec![
-                    "chain.zcash.upstream[0]: ",
-                    "write https://",
-                    everything_else,
-                ],
-            ),
-            (
-                "a cookie that is not there",
-                upstream("rpc-cookie-file = '/nope/.cookie'"),
-                3,
-                vec!["/nope/.cookie", "is it running"],
-            ),
-        ],
-    );
-}
-
-/// What `check` says of a Tezos chain with these lines.
-fn tezos(rig: &Rig, lines: &str) -> (Option<i32>, String) {
-    let file = rig.path("tezos.toml");
-    let text = format!(
-        "[observe]\nlisten = '127.0.0.1:0'\n[store]\naddress = 'memory:'\n[chain.tezos]\n\
-         ledger = 'tezos'\nlisten = '127.0.0.1:0'\n{lines}\n"
-    );
-    fs::write(&file, text).unwrap();
-    heliostat(&["check", "--config", file.to_str().unwrap()])
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mistakes_with_tezos_nodes_are_told_with_their_setting() {
-    let rig = Rig::new().await;
-    let two = "endpoints = ['http://127.0.0.1:1', 'http://127.0.0.1:2']\n";
-    for (lines, code, parts) in [
+    let file = rig.path("heliostat.toml");
+    for (written, code, parts) in [
         (
-            "endpoints = ['http://127.0.0.1:1', '127.0.0.1:2']".to_owned(),
-            2,
+            Written {
+                store: "sqlite:/proc/zcash.sqlite".to_owned(),
+                ..good.clone()
+            },
+            1,
             vec![
-                "line 8: chain.tezos.endpoints[1]: ",
-                "write http://HOST:PORT",
+                "sqlite:/proc/zcash.sqlite",
+                "set store.address to another place",
             ],
         ),
         (
-            two.to_owned() + "min-agreement = 1.5",
+            Written {
+                more: "[door.tls]\ncert = '/nope.pem'\nkey = '/nope.key'".to_owned(),
+                ..good.clone()
+            },
             2,
-            vec!["line 9: chain.tezos.min-agreement: ", "within 0"],
+            vec!["door.tls: ", "/nope.pem", "correct the path"],
         ),
         (
-            two.to_owned() + "mode = 'lite'",
+            Written {
+                upstream: "ca-file = '/nope/ca.pem'".to_owned(),
+                ..good.clone()
+            },
             2,
-            vec!["line 9: chain.tezos.mode: ", "`light`"],
-        ),
-        (
-            two.to_owned() + "call-seconds = 0",
-            2,
-            vec!["line 9: chain.tezos.call-seconds: ", "above 0"],
-        ),
-        (
-            two.to_owned() + "chain-id = 'Net'",
-            2,
-            vec!["line 9: chain.tezos.chain-id: ", "NetXdQprcVkpaWU"],
-        ),
-        (
-            two.to_owned(),
-            3,
-            vec!["endpoint http://127.0.0.1:2", "is the node running"],
+            vec!["chain.zcash.upstream[0]: /nope/ca.pem"],
         ),
     ] {
-        let (found, words) = tezos(&rig, &lines);
-        assert_eq!(found, Some(code), "{lines}: {words}");
+        written.check(&file);
+        let (found, words) = heliostat(&["run", "--config", file.to_str().unwrap()]);
+        assert_eq!(found, Some(code), "{words}");
         for part in parts {
-            assert!(words.contains(part), "{lines}: {part} is not in {words}");
+            assert!(words.contains(part), "{part} is not in {words}");
         }
     }
 }
