@@ -162,7 +162,7 @@ impl Process {
         let limits = Limits::default();
         let proof = match self.media {
             Media::Json => proof::json::read(&bytes, &limits)?,
-            Media::Binary => Some(proof::binary::read(&bytes, &limits)?),
+            Media::Binary => proof::binary::read_answer(&bytes, &limits)?,
         };
         let verified = proof.context("null")?.verify()?;
         Ok((verified.root, verified.tree))

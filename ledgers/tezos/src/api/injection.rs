@@ -82,27 +82,31 @@ fn not_accepted(hash: &OperationHash, error: &OutboxError) -> ReadError {
     ))
 }
 
-/// The operation's bytes: hex text in JSON, or bytes behind their length.
+/// The operation's bytes: hex text in JSON, or bytes behind their length. Nodes
+/// and their clients put another length before every body of bytes; older ones
+/// did not.
 pub(super) fn operation(asked: &Asked) -> Result<Bytes, ReadError> {
     let bad = |why: &str| ReadError::BadRequest(format!("the operation cannot be read: {why}"));
     let kind = asked.headers.get(header::CONTENT_TYPE);
     let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
-    if is_binary {
-        let (length, rest) = asked
-            .body
-            .split_first_chunk::<4>()
-            .ok_or_else(|| bad("no length"))?;
-        let length = u32::from_be_bytes(*length);
-        if usize::try_from(length).ok() != Some(rest.len()) {
-            return Err(bad("its length is another"));
-        }
-        return Ok(asked.body.slice(4..));
-    }
-    let text: String = serde_json::from_slice(&asked.body).map_err(|_| bad("no JSON text"))?;
-    let bytes = hex::decode(&text).map_err(|_| bad("no hexadecimal digits"))?;
+    let bytes = if is_binary {
+        let inside = framed(&asked.body).ok_or_else(|| bad("its length is another"))?;
+        framed(&inside).unwrap_or(inside)
+    } else {
+        let text: String = serde_json::from_slice(&asked.body).map_err(|_| bad("no JSON text"))?;
+        let bytes = hex::decode(&text).map_err(|_| bad("no hexadecimal digits"))?;
+        bytes.into()
+    };
     // The branch alone has 32 bytes.
     match bytes.len() {
         0..=32 => Err(bad("it is too short")),
-        _ => Ok(bytes.into()),
+        _ => Ok(bytes),
     }
+}
+
+/// What stands behind its length in four bytes.
+pub(super) fn framed(bytes: &Bytes) -> Option<Bytes> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    (length == rest.len()).then(|| bytes.slice(4..))
 }

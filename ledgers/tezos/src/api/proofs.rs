@@ -42,7 +42,7 @@ pub(super) async fn merkle_tree_v2(
     let proof = Proof::produce(&tree, &key, holey)
         .map_err(|error| ReadError::Unavailable(error.to_string()))?;
     Ok(match asked.wants_binary() {
-        true => Reply::binary(proof::binary::write(&proof), grade),
+        true => Reply::binary(proof::binary::write_answer(Some(&proof)), grade),
         false => Reply::json(proof::json::write(&proof), grade),
     })
 }

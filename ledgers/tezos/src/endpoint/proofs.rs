@@ -159,7 +159,22 @@ impl Endpoint {
         }
     }
 
+    /// Asks the new call: for bytes, and for JSON where the bytes are not
+    /// understood.
     async fn prove_v2(&self, question: Question<'_>, json: bool) -> Result<Proved, NoProof> {
+        let bytes = self.ask_v2(question, json).await;
+        if json || !matches!(bytes, Err(NoProof::Lack(Lack::Malformed(_)))) {
+            return bytes;
+        }
+        let text = self.ask_v2(question, true).await;
+        if text.is_err() {
+            return bytes;
+        }
+        self.memory().capability.no_binary = true;
+        text
+    }
+
+    async fn ask_v2(&self, question: Question<'_>, json: bool) -> Result<Proved, NoProof> {
         let path = question.path("merkle_tree_v2");
         let accept = if json { Media::Json } else { Media::Binary };
         let mut reply = self.call(&path, accept, question.cap).await;
@@ -243,22 +258,8 @@ pub(crate) fn read(answer: &[u8], limits: &Limits) -> Result<Option<Proof>, Proo
     if matches!(answer.trim_ascii_start().first(), Some(b'{' | b'n')) {
         return json::read(answer, limits);
     }
-    match unwrapped(answer) {
-        Some(bytes) => binary::read(bytes, limits).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// The proof in a binary answer, which a node may put behind the tag of an
-/// option: 00 alone for none, 01 before a proof. A proof itself begins with 03
-/// (both roots are directories), so the two cannot be confused. `None` for an
-/// option that is none.
-fn unwrapped(body: &[u8]) -> Option<&[u8]> {
-    match body {
-        [0x00] => None,
-        [0x01, rest @ ..] if rest.first() == Some(&0x03) => Some(rest),
-        other => Some(other),
-    }
+    // Behind a length and the tag of what may be missing, as a node writes it.
+    binary::read_answer(answer, limits)
 }
 
 #[cfg(test)]
@@ -266,10 +267,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_option_around_a_binary_proof_is_taken_off() {
-        assert_eq!(unwrapped(&[0]), None);
-        assert_eq!(unwrapped(&[1, 3, 0, 0]), Some(&[3, 0, 0][..]));
-        assert_eq!(unwrapped(&[3, 0, 0]), Some(&[3, 0, 0][..]));
-        assert_eq!(unwrapped(b"{}"), Some(&b"{}"[..]));
+    fn an_answer_is_read_in_every_form_that_nodes_write() {
+        let tree = Tree::from_pairs([(vec![&b"data"[..], b"key"], "value".into())]);
+        let key = "key".parse().expect("a key");
+        let proof = Proof::produce(&tree.expect("a tree"), &key, false).expect("it is whole");
+        let bare = binary::write(&proof);
+        let framed = binary::write_answer(Some(&proof));
+        for answer in [
+            &bare[..],
+            &framed,
+            &framed[4..],
+            json::write(&proof).as_bytes(),
+        ] {
+            let read = read(answer, &Limits::default()).expect("an answer");
+            assert_eq!(binary::write(&read.expect("a proof")), bare);
+        }
+        for nothing in [&binary::write_answer(None)[..], &[0], b"null\n"] {
+            let read = read(nothing, &Limits::default()).expect("an answer");
+            assert!(read.is_none(), "{nothing:?}");
+        }
     }
 }

@@ -49,7 +49,7 @@ async fn a_forged_proof_convicts_with_evidence_that_holds() {
         .find(|one| one.name == "answer as sent");
     let key = "version".parse().unwrap();
     let proof = heliostat_tezos_context::Proof::produce(&world.head().tree, &key, false).unwrap();
-    answer.unwrap().bytes = heliostat_tezos_context::proof::binary::write(&proof);
+    answer.unwrap().bytes = heliostat_tezos_context::proof::binary::write_answer(Some(&proof));
     assert!(evidence::recheck(&honest).is_err());
     let state = light.status().endpoints[0].upstream.state;
     assert_eq!(state, UpstreamState::Quarantined);

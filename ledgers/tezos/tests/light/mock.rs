@@ -44,6 +44,8 @@ pub struct Ways {
     pub behind: usize,
     /// It speaks JSON only.
     pub json_only: bool,
+    /// Its bytes have something before them that nobody knows.
+    pub odd_bytes: bool,
     /// Its headers are those of the block before.
     pub wrong_headers: bool,
     /// Its stream says of a head what its header does not.
@@ -373,7 +375,13 @@ fn proof_of(
         (made.before, made.after) = (honest.before, honest.after);
     }
     match binary {
-        true => reply(200, "application/octet-stream", proof::binary::write(&made)),
+        true => {
+            let mut bytes = proof::binary::write_answer(Some(&made));
+            if ways.odd_bytes {
+                bytes.splice(0..0, [7; 3]);
+            }
+            reply(200, "application/octet-stream", bytes)
+        }
         false => reply(200, "application/json", proof::json::write(&made)),
     }
 }

@@ -190,6 +190,29 @@ async fn nodes_that_speak_json_only_are_understood() {
 }
 
 #[tokio::test]
+async fn nodes_whose_bytes_are_not_understood_are_asked_for_json_from_then_on() {
+    let world = World::new(5, 10);
+    let odd = Ways {
+        odd_bytes: true,
+        ..Ways::default()
+    };
+    let nodes = nodes(&world, vec![odd; 2]).await;
+    let light = light(settings(&nodes));
+    let got = balance(&light, "head", 1).await;
+    assert_eq!(
+        (got.text(), got.grade),
+        ("\"2000000\"".into(), agreed(2, 2))
+    );
+    for node in &nodes {
+        node.take_log();
+    }
+    assert_eq!(balance(&light, "head", 2).await.text(), "\"3000000\"");
+    let asked: usize = nodes.iter().map(|node| node.take_log().len()).sum();
+    assert_eq!(asked, 1, "one proof, in the form that is understood");
+    assert!(light.upstreams().findings().is_empty());
+}
+
+#[tokio::test]
 async fn nodes_that_only_have_the_old_call_are_asked_that_one() {
     let world = World::new(5, 10);
     let old = Ways {

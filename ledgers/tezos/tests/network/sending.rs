@@ -170,3 +170,32 @@ async fn what_a_node_refuses_is_passed_on_and_may_be_sent_anew() {
     assert_eq!(receipt, same);
     assert_eq!(nodes[1].count("injection"), 0);
 }
+
+#[tokio::test]
+async fn an_operation_in_bytes_is_read_and_answered_as_nodes_do() {
+    let (network, nodes) = network(Made::small(), 2).await;
+    let (operation, hash) = transfer(&network.world());
+    let store = store().await;
+    let daemon = daemon(&nodes, &store).await;
+    let framed = |bytes: &[u8]| {
+        let length = u32::try_from(bytes.len()).expect("it is short");
+        [&length.to_be_bytes(), bytes].concat()
+    };
+    // Bytes have a length of their own, and every body has another.
+    let body = framed(&framed(&operation));
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("a client without settings");
+    for _ in 0..2 {
+        let asked = client.post(format!("{}/injection/operation", daemon.url));
+        let asked = asked
+            .header("content-type", "application/octet-stream")
+            .header("accept", "application/octet-stream")
+            .body(body.clone());
+        let answer = got(asked.send().await.expect("the daemon answers")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.body, framed(&hash.0));
+    }
+    assert_eq!(network.pending().len(), 1);
+    assert_eq!(nodes[0].count("injection"), 1);
+    daemon.only_convicts(&[]);
+}

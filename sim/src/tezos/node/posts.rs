@@ -67,8 +67,8 @@ fn inject(view: &View, asked: &Asked) -> Reply {
     let text = serde_json::from_slice::<String>(&asked.body).ok();
     let bytes = match text {
         Some(text) => hex::decode(text).ok(),
-        // Binary: behind its length.
-        None => asked.body.get(4..).map(<[u8]>::to_vec),
+        // Bytes behind their length, in a body behind its own.
+        None => framed(&asked.body).and_then(framed).map(<[u8]>::to_vec),
     };
     let Some(bytes) = bytes.map(bytes::Bytes::from) else {
         return Reply::bad("the operation is neither hex text nor bytes behind a length");
@@ -100,9 +100,15 @@ fn inject(view: &View, asked: &Asked) -> Reply {
         hash.0[0] ^= 1 + view.plot() as u8;
     }
     match asked.binary {
-        true => Reply::binary(hash.0.to_vec()),
+        true => Reply::binary([&32_u32.to_be_bytes(), &hash.0[..]].concat()),
         false => Reply::json(hash),
     }
+}
+
+/// What stands behind its length in four bytes.
+fn framed(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    (u32::from_be_bytes(*length) as usize == rest.len()).then_some(rest)
 }
 
 /// The state after the operations that wait.

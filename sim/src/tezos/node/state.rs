@@ -43,7 +43,7 @@ pub(super) fn merkle_tree_v2(
         (proof.before.hash, proof.after.hash) = (truth.hash(), truth.hash());
     }
     match asked.binary {
-        true => Reply::binary(proof::binary::write(&proof)),
+        true => Reply::binary(proof::binary::write_answer(Some(&proof))),
         false => Reply::text(proof::json::write(&proof)),
     }
 }
