@@ -141,6 +141,16 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             &[
                 "zcash",
                 "--upstream",
+                "http://127.0.0.1:8232",
+                "--upstream",
+                "http://me:secret@LOCALHOST:8232/",
+            ],
+            "named twice",
+        ),
+        (
+            &[
+                "zcash",
+                "--upstream",
                 "http://x",
                 "--donation-address",
                 "t1x",
@@ -249,7 +259,10 @@ fn a_wrong_file_names_the_setting_and_the_fix() {
             ),
             "heliostat.toml line 2: door.max-connections is a text in quotes",
         ),
-        ("[chain.zcash\n".to_owned(), "heliostat.toml line 1: unclosed table"),
+        (
+            "[chain.zcash\n".to_owned(),
+            "heliostat.toml line 1: unclosed table",
+        ),
     ] {
         let output = checked(&text);
         assert_eq!(output.status.code(), Some(2), "{text}: {}", stderr(&output));

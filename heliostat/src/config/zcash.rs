@@ -268,7 +268,7 @@ impl ZcashConfig {
             check_url(&upstream.url, &at)?;
             upstream.credentials.validate(&at)?;
             upstream.access.validate(&at)?;
-            let twin = |other: &UpstreamConfig| other.url == upstream.url;
+            let twin = |other: &UpstreamConfig| place(&other.url) == place(&upstream.url);
             if self.upstream[..index].iter().any(twin) {
                 return Err(ConfigError::value(
                     format!("{at}.url"),
@@ -301,6 +301,22 @@ impl ZcashConfig {
         };
         self.minimum.iter().map(read).collect()
     }
+}
+
+/// What tells one node from another: neither credentials, nor how its address
+/// is written.
+fn place(url: &str) -> Option<(String, Option<u16>, String)> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let host = match url.host_str()? {
+        "localhost" | "[::1]" => "127.0.0.1",
+        host => host.trim_end_matches('.'),
+    };
+    let path = url.path().trim_end_matches('/');
+    Some((
+        host.to_owned(),
+        url.port_or_known_default(),
+        path.to_owned(),
+    ))
 }
 
 fn check_url(url: &str, at: &str) -> Result<(), ConfigError> {
