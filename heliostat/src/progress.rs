@@ -104,11 +104,12 @@ impl Shown {
             _ => WAITING,
         };
         let style = ProgressStyle::with_template(template);
+        // Each of these draws: the words first, so that they fit the line.
+        bar.set_message(words(now));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let height = now.height().unwrap_or(0);
         bar.set_length(now.target.unwrap_or(height));
         bar.set_position(height);
-        bar.set_message(words(now));
     }
 
     /// Logs the sync at intervals, and anything else once.
@@ -135,8 +136,11 @@ impl Shown {
 fn words(now: &Progress) -> String {
     match &now.state {
         State::Syncing => {
-            let remaining = now.remaining().map(in_words).unwrap_or_default();
-            format!("{:.0} blocks/s, {remaining} left", now.rate)
+            let pace = format!("{:.0} blocks/s", now.rate);
+            match now.remaining().map(in_words) {
+                Some(remaining) => format!("{pace}, {remaining} left"),
+                None => pace,
+            }
         }
         other => other.to_string(),
     }
@@ -160,6 +164,9 @@ mod tests {
             stale: false,
         };
         assert_eq!(words(&now), "10 blocks/s, 2 minutes left");
+        // Nothing is known of the time before there is a pace.
+        let begun = Progress { rate: 0.0, ..now };
+        assert_eq!(words(&begun), "0 blocks/s");
         assert!(
             [BAR, WAITING]
                 .iter()
