@@ -57,8 +57,10 @@ impl Asked {
 
 /// The refusal of a request that is not gRPC; `None` for one that is.
 pub fn not_grpc(headers: &HeaderMap) -> Option<Response> {
-    let kind = headers.get(CONTENT_TYPE);
-    if kind.is_some_and(|kind| kind.as_bytes().starts_with(GRPC.as_bytes())) {
+    let kind = headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    let rest = kind.and_then(|kind| kind.strip_prefix(GRPC.as_bytes()));
+    // Not `application/grpc-web`, whose clients never see HTTP trailers.
+    if rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';'))) {
         return None;
     }
     let mut response = Response::new(Body::empty());
@@ -225,6 +227,32 @@ mod tests {
         compressed[0] = 1;
         assert_eq!(code(&compressed), Code::Unimplemented);
         assert_eq!(code(&[0, 0xff, 0xff, 0xff, 0xff]), Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn only_grpc_itself_is_taken_for_grpc() {
+        let refused = |kind: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(kind) = kind {
+                headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            }
+            not_grpc(&headers).map(|response| response.status().as_u16())
+        };
+        for kind in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc;x",
+        ] {
+            assert_eq!(refused(Some(kind)), None, "{kind}");
+        }
+        for kind in [
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "text/html",
+        ] {
+            assert_eq!(refused(Some(kind)), Some(415), "{kind}");
+        }
+        assert_eq!(refused(None), Some(415));
     }
 
     #[test]
