@@ -41,6 +41,7 @@ fn chain() -> ChainStatus {
             assurance: "proven".into(),
             ..Head::default()
         }),
+        blocks_per_second: Some(212.5),
         rewinds: 2,
         connections_accepted: 5,
         upstreams: vec![UpstreamStatus {
