@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use heliostat_core::Id;
-use heliostat_store::{Batch, Options, Store, StoreError, Table};
+use heliostat_store::{Batch, Options, Store, StoreError, Table, testing::PrivatePostgres};
 use heliostat_zcash::{
     chunk::{CHUNKS, FULL, IDS, META, PROOFS, RECORDS, SHIELDED, TABLES, key},
     frames::Projection,
@@ -258,22 +258,37 @@ async fn heights(log: &BlockLog, blocks: &[NewBlock]) -> Vec<Option<u64>> {
 #[tokio::test]
 async fn ids_are_listed_many_at_a_time_and_found_at_any_moment() {
     let store = Counting::new(memory().await);
+    ids_are_listed_and_found(store.clone()).await;
+    let rows = store.writes()[&IDS].0;
+    assert!((RECENT_IDS..RECENT_IDS + 2_000).contains(&rows), "{rows}");
+
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    let address = format!("sqlite:{}/ids.sqlite", folder.path().display());
+    ids_are_listed_and_found(store_at(&address).await).await;
+    if let Some(server) = PrivatePostgres::start_new() {
+        ids_are_listed_and_found(store_at(&server.url("ids")).await).await;
+    }
+}
+
+async fn store_at(address: &str) -> Arc<dyn Store> {
+    let options = Options::default();
+    let store = heliostat_store::open(address, "regtest", &TABLES, options).await;
+    store.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn ids_are_listed_and_found(store: Arc<dyn Store>) {
     let log = open(store.clone()).await;
     let count = RECENT_IDS as u64 + 2_500;
     let blocks = chain(count);
     let probes: Vec<_> = blocks.iter().step_by(997).cloned().collect();
     let expected: Vec<_> = probes.iter().map(|probe| Some(probe.link.height)).collect();
     for part in blocks.chunks(1_000) {
-        log.commit(None, part.to_vec(), false)
-            .await
-            .expect("memory does not fail");
+        commit(&log, None, part.to_vec()).await;
         let end = part.last().map_or(0, |block| block.link.height);
         let here = |height: &Option<u64>| height.filter(|height| *height <= end);
         let expected: Vec<_> = expected.iter().map(here).collect();
         assert_eq!(heights(&log, &probes).await, expected);
     }
-    let rows = store.writes()[&IDS].0;
-    assert!((RECENT_IDS..RECENT_IDS + 1_000).contains(&rows), "{rows}");
     drop(log);
 
     // After a restart, and for a process that only reads.
@@ -285,16 +300,9 @@ async fn ids_are_listed_many_at_a_time_and_found_at_any_moment() {
     // A rewind that reaches below the listed ones.
     let keep = RECENT_IDS as u64 - 600;
     let other = run(2, keep + 1, blocks[keep as usize].link.id, 900, 3);
-    log.commit(Some(keep), other.clone(), true)
-        .await
-        .expect("memory does not fail");
-    assert!(
-        reader
-            .shared()
-            .refresh()
-            .await
-            .expect("memory does not fail")
-    );
+    commit(&log, Some(keep), other.clone()).await;
+    let news = reader.shared().refresh().await;
+    assert!(news.expect("the store can be read"));
     for log in [&log, &reader, &open(store.clone()).await] {
         let left = |height: &Option<u64>| height.filter(|height| *height <= keep);
         let left: Vec<_> = expected.iter().map(left).collect();
@@ -302,6 +310,11 @@ async fn ids_are_listed_many_at_a_time_and_found_at_any_moment() {
         let new: Vec<_> = other.iter().map(|block| Some(block.link.height)).collect();
         assert_eq!(heights(log, &other).await, new);
     }
+}
+
+async fn commit(log: &BlockLog, keep: Option<u64>, blocks: Vec<NewBlock>) {
+    let done = log.commit(keep, blocks, false).await;
+    done.expect("the store can be written");
 }
 
 #[tokio::test]
