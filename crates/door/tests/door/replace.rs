@@ -129,3 +129,42 @@ async fn more_places_let_in_at_once_who_waits() {
     drop((first, second));
     serving.end().await;
 }
+
+#[tokio::test]
+async fn no_good_request_fails_while_rules_change_and_nothing_is_left() {
+    let serving = serving(hello(), Options::default()).await;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let asking = || async {
+        let mut answered = 0;
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            let mut stream = open(&serving).await;
+            for _ in 0..3 {
+                assert_eq!(ask(&mut stream).await, "HTTP/1.1 200 OK");
+                answered += 1;
+            }
+        }
+        answered
+    };
+    let changing = async {
+        for round in 0..200 {
+            let mut changed = rules(Limits {
+                address_rate: Rate::new(1_000_000, 1_000_000 + round % 3),
+                connections_per_address: 100 + round as usize,
+                ..Limits::default()
+            });
+            let elsewhere = format!("192.0.2.{round}");
+            changed.networks = Networks::parse(&[], &[elsewhere]).expect("a network");
+            changed.max_connections = 100 + round as usize;
+            serving.reloader.replace(changed);
+            tokio::task::yield_now().await;
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let (one, two, three, ()) = tokio::join!(asking(), asking(), asking(), changing);
+    assert!(one > 0 && two > 0 && three > 0);
+    let counts = serving.connections.counts();
+    assert_eq!(counts.reloads, 200);
+    assert!(counts.refused.values().all(|&refused| refused == 0));
+    assert!(counts.cut.values().all(|&cut| cut == 0), "{counts:?}");
+    serving.end().await;
+}
