@@ -93,6 +93,15 @@ impl Answer {
 }
 
 impl Lack {
+    /// Whether it says that the call is not served, whatever the block and key.
+    pub(super) fn is_of_the_call(&self) -> bool {
+        // Method not allowed, and not implemented.
+        matches!(
+            self,
+            Self::Forbidden(_) | Self::Empty | Self::Status(405 | 501)
+        )
+    }
+
     /// The lack in an answer; `None` when it holds a value.
     pub(super) fn of(reply: &Reply) -> Option<Self> {
         Some(match reply.status {

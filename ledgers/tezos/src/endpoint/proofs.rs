@@ -111,9 +111,9 @@ impl Endpoint {
         let mut lack = None;
         if capability.v2.may() {
             match self.prove_v2(question, capability.no_binary).await {
-                Err(NoProof::Lack(
-                    found @ (Lack::NotFound | Lack::Forbidden(_) | Lack::Empty | Lack::Status(_)),
-                )) => lack = Some(found),
+                Err(NoProof::Lack(found)) if found == Lack::NotFound || found.is_of_the_call() => {
+                    lack = Some(found);
+                }
                 done => return done,
             }
         } else if let Some(refusal) = capability.v2.refusal() {
@@ -145,12 +145,13 @@ impl Endpoint {
             // What the new call said is what an operator has to hear of.
             Err(NoProof::Lack(old)) => {
                 let mut memory = self.memory();
-                // A 404 is also what an unknown block gets: it says nothing of
-                // the call.
-                if lack != Lack::NotFound {
+                // A 404 is also what an unknown block gets, and a client can
+                // choose a key that a node fails at: they say nothing of the
+                // call.
+                if lack.is_of_the_call() {
                     memory.capability.v2 = Serves::no(lack.clone());
                 }
-                if !matches!(old, Lack::NotFound | Lack::Null | Lack::TooLarge(_)) {
+                if old.is_of_the_call() {
                     memory.capability.v1 = Serves::no(old);
                 }
                 Err(NoProof::Lack(lack))

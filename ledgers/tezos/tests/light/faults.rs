@@ -274,3 +274,25 @@ async fn an_operation_that_is_left_out_convicts() {
     assert_eq!(findings[0].evidence.rule, "tezos.operations-root");
     assert_eq!(evidence::recheck(&findings[0].evidence), Ok(()));
 }
+
+#[tokio::test]
+async fn a_key_that_a_node_fails_at_takes_no_proof_of_another_key_away() {
+    let world = World::new(5, 10);
+    let failing = Ways {
+        status: Some(("nothing/here", 500)),
+        ..Ways::default()
+    };
+    let nodes = nodes(&world, vec![failing; 2]).await;
+    let light = light(settings(&nodes));
+    let path = "/chains/main/blocks/head/context/merkle_tree_v2/nothing/here";
+    let got = get(&light, path).await;
+    assert_eq!(got.status, StatusCode::SERVICE_UNAVAILABLE, "{got:?}");
+    // Nor is the old call tried, which costs a large chain's node a lot.
+    let asked: Vec<_> = nodes.iter().flat_map(Node::take_log).collect();
+    assert!(!asked.iter().any(|line| line.contains("merkle_tree/")));
+    let got = balance(&light, "head", 1).await;
+    assert_eq!(
+        (got.text(), got.grade),
+        ("\"2000000\"".into(), agreed(2, 2))
+    );
+}
