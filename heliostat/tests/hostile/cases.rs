@@ -68,7 +68,7 @@ impl Case {
 
 /// How many kinds of misbehaviour there are, and the number of each. A new
 /// kind has to be given a number here, and a case below.
-pub const KINDS: usize = 18;
+pub const KINDS: usize = 19;
 pub fn kind(what: &Misbehaviour) -> usize {
     match what {
         Misbehaviour::WrongBytes => 0,
@@ -89,6 +89,7 @@ pub fn kind(what: &Misbehaviour) -> usize {
         Misbehaviour::TreeSizes => 15,
         Misbehaviour::Garbage => 16,
         Misbehaviour::TreeStates => 17,
+        Misbehaviour::UnknownVersion => 18,
     }
 }
 
@@ -163,7 +164,7 @@ fn lies() -> Vec<Case> {
 
 /// Valid answers that are not this chain's newest state.
 fn pretences() -> Vec<Case> {
-    use Misbehaviour::{Forked, StaleHead, TreeSizes, TreeStates, WrongNetwork};
+    use Misbehaviour::{Forked, StaleHead, TreeSizes, TreeStates, UnknownVersion, WrongNetwork};
     let mainnet = Network::Main.genesis().0;
     vec![
         all("the head is 50 blocks old", StaleHead(50), Due::Nothing),
@@ -189,6 +190,9 @@ fn pretences() -> Vec<Case> {
         ),
         harmless("tree sizes are one too large", TreeSizes),
         harmless("tree states have a bit flipped", TreeStates),
+        // Alone its word is taken, and beside an honest node that node's bytes:
+        // a block that could not be read would keep all after it at `relayed`.
+        harmless("a transaction of each block cannot be read", UnknownVersion),
     ]
 }
 

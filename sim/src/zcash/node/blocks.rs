@@ -50,13 +50,19 @@ fn missing(key: Key) -> Failure {
 
 /// A block's bytes, with whatever is to be wrong about them.
 fn raw(view: &View<'_>, block: &Block) -> Bytes {
-    if !view.lies.wrong_bytes && !view.lies.wrong_root {
+    let lies = &view.lies;
+    if !lies.wrong_bytes && !lies.wrong_root && !lies.unknown_version {
         return block.raw.clone();
     }
     let mut bytes = BytesMut::from(&block.raw[..]);
     // The Merkle root is bytes 36 to 67 of the header.
     if view.lies.wrong_root && bytes.len() > 36 {
         bytes[36] ^= 1;
+    }
+    if lies.unknown_version
+        && let Some(tx) = block.txs.last()
+    {
+        make_unknown(&mut bytes[tx.start..]);
     }
     // A lock time or an expiry height: the layout stays sound, the
     // transaction's id does not.
@@ -66,6 +72,15 @@ fn raw(view: &View<'_>, block: &Block) -> Bytes {
         bytes[at] ^= 1;
     }
     bytes.freeze()
+}
+
+/// Gives a transaction a version that nobody knows.
+pub(super) fn make_unknown(tx: &mut [u8]) {
+    // The highest bit says that a version group follows, as none does for
+    // versions 1 and 2.
+    if let [version, _, _, top, ..] = tx {
+        (*version, *top) = (0x7f, *top | 0x80);
+    }
 }
 
 /// A byte of a transaction, given by its range, that is part of its id and of no length: the

@@ -20,6 +20,9 @@ pub enum Misbehaviour {
     WrongBytes,
     /// A raw block with one bit of the header's Merkle root flipped.
     WrongMerkleRoot,
+    /// A raw block whose last transaction is of a version that nobody knows, and
+    /// that transaction likewise: what a light node cannot read.
+    UnknownVersion,
     /// A head that is this many blocks older than the chain's.
     StaleHead(usize),
     /// Answers from this chain instead of the node's own.
@@ -118,6 +121,7 @@ impl Filter {
 pub(super) struct Lies {
     pub wrong_bytes: bool,
     pub wrong_root: bool,
+    pub unknown_version: bool,
     pub stale: usize,
     pub genesis: Option<Hash>,
     pub chain: Option<String>,
@@ -200,6 +204,7 @@ impl Plan {
         match &active.what {
             Misbehaviour::WrongBytes => lies.wrong_bytes = true,
             Misbehaviour::WrongMerkleRoot => lies.wrong_root = true,
+            Misbehaviour::UnknownVersion => lies.unknown_version = true,
             Misbehaviour::StaleHead(blocks) => lies.stale = *blocks,
             Misbehaviour::Forked(_) => lies.fork.clone_from(&active.fork),
             Misbehaviour::WrongNetwork(genesis) => {

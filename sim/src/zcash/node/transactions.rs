@@ -7,7 +7,7 @@ use zcash_protocol::consensus::BranchId;
 
 use super::{
     addresses,
-    blocks::{harmless, zec},
+    blocks::{harmless, make_unknown, zec},
     layout::{self, Input, Output},
     methods::{Answer, Failure, View, parse_hash},
     state::{Hash, State, reversed, show},
@@ -47,6 +47,15 @@ pub(super) fn transaction(view: &View<'_>, params: &[Value]) -> Result<Answer, F
             let mut flipped = BytesMut::from(&raw[..]);
             flipped[at] ^= 1;
             flipped.freeze()
+        }
+        None => raw,
+    };
+    let last = |block: &Block| block.txids.last() == Some(&txid);
+    let raw = match block.filter(|block| view.lies.unknown_version && last(block)) {
+        Some(_) => {
+            let mut unknown = BytesMut::from(&raw[..]);
+            make_unknown(&mut unknown);
+            unknown.freeze()
         }
         None => raw,
     };
