@@ -7,7 +7,7 @@ use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::{Extension, Form, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -72,7 +72,7 @@ impl Guarded {
             seen: Arc::clone(&seen),
         };
         let url = format!("https://localhost:{}", door.local_addr().port());
-        let router = Router::new().route("/", post(pass)).with_state(behind);
+        let router = Router::new().fallback(pass).with_state(behind);
         let stop = CancellationToken::new();
         tokio::spawn(door.serve(router, stop.clone()));
         Self {
@@ -112,6 +112,8 @@ impl Guarded {
 async fn pass(
     State(behind): State<Behind>,
     Extension(peer): Extension<Peer>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -127,12 +129,26 @@ async fn pass(
         .flat_map(|shown| shown.names.clone());
     behind.seen.names.lock().unwrap().extend(names);
     behind.seen.tokens.lock().unwrap().push(wanted);
-    let request = behind.client.post(&behind.node);
-    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut request = behind
+        .client
+        .request(method, format!("{}{path}", behind.node));
+    for name in [header::CONTENT_TYPE, header::ACCEPT] {
+        if let Some(value) = headers.get(&name) {
+            request = request.header(name, value);
+        }
+    }
     match request.body(body).send().await {
         Ok(reply) => {
-            let status = reply.status();
-            (status, Body::from(reply.bytes().await.unwrap())).into_response()
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = reply.status();
+            let kind = reply.headers().get(header::CONTENT_TYPE).cloned();
+            response
+                .headers_mut()
+                .extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
+            // Some answers last: a stream of heads.
+            *response.body_mut() = Body::from_stream(reply.bytes_stream());
+            response
         }
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
     }

@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
+use heliostat_sim::tezos::{Network, Node, World, world::Settings};
 use heliostat_store::testing::Authority;
 
 use crate::{
@@ -235,6 +236,82 @@ async fn tokens_of_an_issuer_are_sent_and_renewed() {
     giver.give("s3cret-two");
     stage.node.want("s3cret-two");
     stage.node.until_seen("s3cret-two").await;
+    process.until("ready", |status| status.ready).await;
+    keeps_its_secrets(&process);
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tezos_nodes_get_the_same_from_their_chain() {
+    let stage = Stage::new().await;
+    let network = Network::new(World::new(11, Settings::small()));
+    let nodes = Node::start_all(&network, 2).await.unwrap();
+    let (rig, token) = (&stage.rig, "s3cret-one");
+    let mut guarded = Vec::new();
+    for node in &nodes {
+        let node = Guarded::start(&node.url(), &rig.servers, &rig.clients, token).await;
+        guarded.push(node);
+    }
+    let stamp = network.world().numbers().proof_of_work_threshold;
+    let configure = |access: &str| {
+        let tezos = format!(
+            "[chain.tezos]\nledger = 'tezos'\nlisten = '127.0.0.1:0'\n\
+             endpoints = ['{}', '{}']\nproof-of-work-threshold = {stamp}\n\
+             max-head-age-seconds = 0\n{access}",
+            guarded[0].url, guarded[1].url,
+        );
+        let file = stage.configure(&stage.everything());
+        let text = fs::read_to_string(&file).unwrap() + "\n" + &tezos;
+        fs::write(&file, text).unwrap();
+        file
+    };
+    for (access, parts) in [
+        (
+            stage.shown() + &stage.token(),
+            vec!["certificate is not trusted", "ca-file"],
+        ),
+        (
+            stage.pinned() + &stage.token(),
+            vec!["set client-cert and client-key"],
+        ),
+        (stage.pinned() + &stage.shown(), vec!["401"]),
+    ] {
+        let (code, words) = said("check", &configure(&access));
+        assert!(code == Some(1) || code == Some(3), "{words}");
+        for part in parts {
+            assert!(words.contains(part), "{part} is not in {words}");
+        }
+    }
+    let file = configure(&stage.everything());
+    let (code, words) = said("check", &file);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(
+        words.contains("2 of 2 must agree, and 2 give proofs now"),
+        "{words}"
+    );
+    let process = Process::run(&file);
+    process.until("ready", |status| status.ready).await;
+    let names = guarded[0].names();
+    assert!(names.contains(&"heliostat.example".to_owned()), "{names:?}");
+    // One file for all; every node takes the new token.
+    for node in guarded.iter().chain([&stage.node]) {
+        node.want("s3cret-two");
+    }
+    replace(&stage.rig.path("token"), "s3cret-two\n");
+    let log = process.logged();
+    let started = log
+        .lines()
+        .find(|line| line.contains("\"started\""))
+        .unwrap();
+    let started: serde_json::Value = serde_json::from_str(started).unwrap();
+    let alice = network.world().account("alice").address().to_string();
+    let path = format!("chains/main/blocks/head/context/contracts/{alice}/balance");
+    let url = format!("http://{}/{path}", started["rpc"].as_str().unwrap());
+    let answer = reqwest::get(url).await.unwrap();
+    assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
+    for node in &guarded {
+        node.until_seen("s3cret-two").await;
+    }
     process.until("ready", |status| status.ready).await;
     keeps_its_secrets(&process);
     assert_eq!(process.terminate(), Some(0));
