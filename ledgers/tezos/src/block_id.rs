@@ -62,8 +62,10 @@ impl BlockId {
             "savepoint" => Some(Self::Mark(Mark::Savepoint, offset)),
             "caboose" => Some(Self::Mark(Mark::Caboose, offset)),
             level if level.bytes().all(|byte| byte.is_ascii_digit()) && !level.is_empty() => {
-                let level = i64::from(level.parse::<i32>().ok()?).checked_add(offset)?;
-                Some(match u32::try_from(level).ok()? {
+                let level = i64::from(level.parse::<i32>().ok()?);
+                // Nodes take level 0 for genesis whatever stands behind it.
+                let offset = if level == 0 { 0 } else { offset };
+                Some(match u32::try_from(level.checked_add(offset)?).ok()? {
                     0 => Self::Genesis(0),
                     level => Self::Level(level),
                 })
@@ -133,6 +135,7 @@ mod tests {
         assert_eq!(read("genesis"), BlockId::Genesis(0));
         assert_eq!(read("genesis+7"), BlockId::Genesis(7));
         assert_eq!(read("0"), BlockId::Genesis(0));
+        assert_eq!(read("0+7"), BlockId::Genesis(0));
         assert_eq!(read("15"), BlockId::Level(15));
         assert_eq!(read("15~5"), BlockId::Level(10));
         assert_eq!(read("15-5"), BlockId::Level(10));

@@ -23,6 +23,11 @@ pub(super) async fn serve(
     block: &str,
     tail: &[&str],
 ) -> Result<Reply, ReadError> {
+    if block.contains("..") {
+        // Several blocks at once, which newer nodes know: nothing to pin.
+        let why = "a range of blocks is not read by this release".to_owned();
+        return relay::pass_on(core, asked, &asked.path, Some(why)).await;
+    }
     let id = BlockId::parse(block).map_err(|error| {
         ReadError::BadRequest(format!(
             "Failed to parsed an argument in path. After \"/chains/main/blocks\", the value \"{block}\" is not acceptable for type \"block_id\": {error}"

@@ -167,3 +167,17 @@ async fn a_call_that_takes_long_by_a_clients_choice_puts_nobody_in_a_pause() {
         assert_eq!(endpoint.upstream.trouble.map(|one| one.words), None);
     }
 }
+
+#[tokio::test]
+async fn a_range_of_blocks_is_a_nodes_to_answer() {
+    let world = World::new(5, 10);
+    let nodes = nodes(&world, vec![Ways::default(); 2]).await;
+    let light = light(settings(&nodes));
+    let path = "/chains/main/blocks/2..4/protocols";
+    let got = get(&light, path).await;
+    // What the first node says of it, which does not know ranges here.
+    assert_eq!((got.status, got.body.len()), (StatusCode::NOT_FOUND, 0));
+    assert_eq!(got.grade, None);
+    assert!(got.reason.expect("a reason").contains("a range of blocks"));
+    assert_eq!(nodes[0].take_log(), [format!("GET {path}")]);
+}
