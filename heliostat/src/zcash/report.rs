@@ -88,6 +88,11 @@ async fn head(live: &Live) -> Option<Head> {
         true => Assurance::Proven,
         false => live.agreement.grade(tip.height),
     };
+    // What upstreams agree on is the block that is there by now.
+    let own = match view.touched(tip.height) {
+        true => Assurance::Relayed,
+        false => own,
+    };
     let cap = view.cap(tip.height).await.ok().flatten();
     Some(Head {
         height: tip.height,
