@@ -65,7 +65,7 @@ pub const SETTINGS: &[Setting] = &[
     live(set(ACCESS, "allow-networks", "everybody", r#"["10.0.0.0/8", "2001:db8::/32"]"#, "--allow-network",
         "Networks or addresses that may connect. Others are closed without a word.")),
     live(set(ACCESS, "deny-networks", "nobody", r#"["192.0.2.7"]"#, "--deny-network",
-        "Networks or addresses that may not connect.")),
+        "Networks or addresses that may not connect. Connections of one that is added are cut when SIGHUP takes it over.")),
     content(set(ACCESS, "allow-identities", "everybody", r#""/etc/heliostat/allowed.txt""#, "",
         "A file of identities that may enter, one a line or a JSON array (`.json`): SHA-256 fingerprints or names of client certificates, or enode URLs. Needs `client-auth`.")),
     content(set(ACCESS, "deny-identities", "nobody", r#""/etc/heliostat/denied.txt""#, "",
