@@ -154,7 +154,9 @@ impl<S: Source> Describer<S> {
         why: String,
     ) -> Result<Block<V::Checked>, Stop> {
         let upstream = &*self.upstream;
-        tracing::debug!(
+        // What follows is graded lower for good, so the first one has to be
+        // found in the log.
+        tracing::info!(
             upstream = upstream.name(),
             height,
             why,
