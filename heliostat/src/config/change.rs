@@ -195,4 +195,50 @@ mod tests {
             assert_eq!(ours, theirs, "{path}");
         }
     }
+
+    /// What a value becomes that is another one of its type.
+    fn another(value: &Value) -> Value {
+        match value {
+            Value::Integer(number) => Value::Integer(number + 1),
+            Value::Array(_) => Value::Array(vec![Value::String("192.0.2.7".to_owned())]),
+            other => panic!("no other value for {other}"),
+        }
+    }
+
+    #[test]
+    fn whatever_a_signal_takes_over_changes_what_a_process_goes_by() {
+        let running = config("");
+        let table = Table::try_from(&running).expect("a configuration is TOML");
+        let rules = |config: &Config| format!("{:?}", config.door.rules().expect("good rules"));
+        let mut elsewhere = Vec::new();
+        for path in taken_over() {
+            let steps: Vec<_> = path.split('.').collect();
+            // All of it goes into one value, which is held against the old.
+            if path.starts_with("door.auth.") {
+                continue;
+            }
+            if !path.starts_with("door.") {
+                elsewhere.push(path);
+                continue;
+            }
+            let mut wanted = table.clone();
+            let mut at = &mut wanted;
+            for step in &steps[..steps.len() - 1] {
+                at = at[*step].as_table_mut().expect("a table on the way");
+            }
+            let last = steps[steps.len() - 1];
+            at[last] = another(&at[last]);
+            let wanted: Config = wanted.try_into().expect("a configuration");
+            assert_ne!(rules(&running), rules(&wanted), "{path}");
+        }
+        // Each has its place in `Reload::take_over` or a chain's.
+        let known = [
+            "chain.<zcash>.minimum",
+            "chain.<tezos>.minimum",
+            "observe.log-level",
+            "chain.<tezos>.head",
+            "chain.<tezos>.max-head-age-seconds",
+        ];
+        assert_eq!(elsewhere, known);
+    }
 }
