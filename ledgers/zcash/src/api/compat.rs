@@ -38,7 +38,7 @@ const fn entry(
     }
 }
 
-static TABLE: [Difference; 20] = [
+static TABLE: [Difference; 21] = [
     entry(
         "block-by-hash",
         &["GetBlock", "GetBlockNullifiers"],
@@ -189,6 +189,19 @@ static TABLE: [Difference; 20] = [
         "the text of a success is the transaction id in double quotes",
         "the same",
         Some("plain-txid"),
+    ),
+    entry(
+        "height-wraps",
+        &[
+            "GetBlock",
+            "GetBlockNullifiers",
+            "GetBlockRange",
+            "GetBlockRangeNullifiers",
+            "GetTreeState",
+        ],
+        "a height of 2^63 or more is read as a negative one, so that a range up to it runs down to genesis, and the largest is the newest block to the node",
+        "it is a height above the newest block, like any other",
+        None,
     ),
     entry(
         "ping-bound",

@@ -1,7 +1,7 @@
 //! Every refusal a client can cause, with its code and its words.
 
 use heliostat_zcash_proto::{
-    Address, AddressList, BlockId, Duration, GetAddressUtxosArg, GetMempoolTxRequest,
+    Address, AddressList, BlockId, BlockRange, Duration, GetAddressUtxosArg, GetMempoolTxRequest,
     GetSubtreeRootsArg, RawTransaction, TransparentAddressBlockFilter, TxFilter,
 };
 use tonic::Code::{self, FailedPrecondition, InvalidArgument, NotFound, OutOfRange, Unknown};
@@ -44,6 +44,24 @@ async fn block_refusals() {
         NotFound,
         "GetBlock: no block of this hash is on the chain",
     );
+    // Up to a height that no signed number holds, and down from it.
+    for (start, end, count) in [(BLOCKS - 2, u64::MAX, 3), (1 << 63, BLOCKS, 0)] {
+        let range = BlockRange {
+            start: Some(at(start)),
+            end: Some(at(end)),
+            pool_types: vec![i32::MIN, 2],
+        };
+        let mut stream = client.get_block_range(range).await.expect("it begins");
+        let mut blocks = 0;
+        let end = loop {
+            match stream.get_mut().message().await {
+                Ok(Some(_)) => blocks += 1,
+                Ok(None) => panic!("it ended well"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!((blocks, end.code()), (count, OutOfRange), "{end}");
+    }
 }
 
 #[tokio::test]
