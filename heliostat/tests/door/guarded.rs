@@ -147,7 +147,11 @@ async fn pass(
                 .headers_mut()
                 .extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
             // Some answers last: a stream of heads.
-            *response.body_mut() = Body::from_stream(reply.bytes_stream());
+            let pieces = futures::stream::unfold(reply, |mut reply| async move {
+                let piece = reply.chunk().await.transpose()?;
+                Some((piece, reply))
+            });
+            *response.body_mut() = Body::from_stream(pieces);
             response
         }
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
