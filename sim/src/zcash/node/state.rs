@@ -134,6 +134,9 @@ impl State {
             if block.height > 0 {
                 self.add_block(&mut sums, block);
             }
+            // Generated transactions spend notes that nobody paid for. A node's
+            // pools are never negative (ZIP 209), and clients rely on it.
+            sums = sums.map(|sum| sum.max(0));
             pools.push(sums);
         }
         pools.get(index).copied().unwrap_or_default()
