@@ -34,6 +34,8 @@ const NEW_BLOCKS: usize = 10;
 /// Calls per unary method and number of callers: CPU time is counted in ticks
 /// of 10 ms.
 const UNARY_CALLS: usize = 20_000;
+/// For servers that take tens of milliseconds for a call.
+const UNARY_LIMIT: Duration = Duration::from_secs(10);
 /// Callers at the same time.
 const CALLERS: [usize; 2] = [1, 32];
 
@@ -96,6 +98,7 @@ impl<'a> Subject<'a> {
             method: method.to_owned(),
             height: tip / 2,
             calls: UNARY_CALLS,
+            at_most: UNARY_LIMIT,
             callers,
             pid: Some(self.pid),
         };

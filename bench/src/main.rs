@@ -320,6 +320,7 @@ async fn unary(args: Unary) -> Result<()> {
         method: args.method,
         height: args.height,
         calls: args.calls,
+        at_most: Duration::MAX,
         callers: args.callers,
         pid: args.pid,
     })

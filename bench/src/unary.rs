@@ -62,6 +62,8 @@ pub struct Plan {
     pub height: u64,
     /// How often, over all callers.
     pub calls: usize,
+    /// After this long no further call is begun.
+    pub at_most: Duration,
     /// Callers at the same time, all on one connection. One caller shows the
     /// round trip; many show what the server does for a call.
     pub callers: usize,
@@ -112,7 +114,8 @@ async fn call(
         ..Default::default()
     };
     let mut times = Vec::with_capacity(calls);
-    for _ in 0..calls {
+    let began = Instant::now();
+    while times.len() < calls && began.elapsed() < plan.at_most {
         let start = Instant::now();
         match plan.method.as_str() {
             "GetLatestBlock" => drop(client.get_latest_block(ChainSpec {}).await?),
