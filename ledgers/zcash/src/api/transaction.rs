@@ -113,17 +113,24 @@ impl Service {
     }
 
     /// A transaction by its id (internal byte order), from the first upstream
-    /// whose bytes have that id, and who that was.
+    /// whose bytes have that id, and who that was. Bytes of a version that this
+    /// release cannot read are believed only where nobody sends others.
     pub(super) async fn fetch_transaction(
         &self,
         txid: &[u8; 32],
     ) -> Result<(Fetched, Arc<Node>), Status> {
         let shown = display(txid);
         let mut convicted = None;
+        let mut opaque: Option<(Fetched, Arc<Node>)> = None;
+        let mut besides = Vec::new();
         for _ in 0..READ_ATTEMPTS {
-            let asked = self.nodes.ask("getrawtransaction", json!([shown, 1])).await;
-            let answer = match (asked, convicted.take()) {
+            let params = json!([shown, 1]);
+            let asked = self
+                .nodes
+                .ask_besides(&besides, "getrawtransaction", params);
+            let answer = match (asked.await, convicted.take()) {
                 (Ok(answer), _) => answer,
+                (Err(_), _) if opaque.is_some() => break,
                 // Nobody is left to ask: what the liar did says more.
                 (Err(Refusal::Down(_)), Some(status)) => return Err(status),
                 (Err(refusal), _) => {
@@ -133,7 +140,12 @@ impl Service {
             };
             let from = Arc::clone(&answer.from);
             match parse(txid, answer) {
+                Ok(fetched) if fetched.compact.is_none() => {
+                    besides.push(Arc::clone(&from));
+                    opaque.get_or_insert((fetched, from));
+                }
                 Ok(fetched) => return Ok((fetched, from)),
+                Err(Unfit::Unreadable(_)) if opaque.is_some() => break,
                 Err(Unfit::Unreadable(why)) => {
                     return Err(Status::internal(format!(
                         "GetTransaction: Cannot parse transaction: {why}"
@@ -144,7 +156,8 @@ impl Service {
                 }
             }
         }
-        Err(convicted.unwrap_or_else(|| Status::unavailable("GetTransaction: try again")))
+        let refused = || Status::unavailable("GetTransaction: try again");
+        opaque.ok_or_else(|| convicted.unwrap_or_else(refused))
     }
 
     /// The grade of its block when our block at that height has the id and the
@@ -167,6 +180,14 @@ impl Service {
         let ids = ids.map_err(|error| super::unreadable("GetTransaction", &error))?;
         if !ids.is_some_and(|ids| ids.contains(txid)) {
             return Ok(Assurance::Relayed);
+        }
+        let cap = view.cap(fetched.height).await;
+        let cap = cap.map_err(|error| super::unreadable("GetTransaction", &error))?;
+        if fetched.compact.is_none() && cap == Some(Assurance::Proven) {
+            return Err(Status::unavailable(format!(
+                "GetTransaction: upstream {} sent what cannot be read for a transaction that could be when its block was verified; try again",
+                from.name()
+            )));
         }
         let block = self
             .block_grade("GetTransaction", &view, fetched.height)

@@ -119,9 +119,19 @@ impl Nodes {
     /// the time and knows better, and a question that takes a node long, which
     /// a client chooses, must not stop the chain from being followed.
     pub(super) async fn ask(&self, method: &str, params: Value) -> Result<Answer, Refusal> {
-        let mut asked: Vec<Arc<Node>> = Vec::new();
+        self.ask_besides(&[], method, params).await
+    }
+
+    /// The same, of none of these.
+    pub(super) async fn ask_besides(
+        &self,
+        these: &[Arc<Node>],
+        method: &str,
+        params: Value,
+    ) -> Result<Answer, Refusal> {
+        let mut asked = these.to_vec();
         let mut down = None;
-        while asked.len() < READ_ATTEMPTS {
+        while asked.len() < these.len() + READ_ATTEMPTS {
             let Some(from) = self.next(&asked) else { break };
             match from.source().rpc().exchange(method, &params).await {
                 Ok((value, exchange)) => {

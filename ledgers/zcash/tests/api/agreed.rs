@@ -5,6 +5,7 @@ use heliostat_sim::zcash::{Filter, Misbehaviour, Node};
 use heliostat_zcash_proto::{ChainSpec, TxFilter};
 use heliostat_zcash_verifier::transaction;
 use serde_json::Value;
+use tonic::{Code, Status};
 
 use crate::{
     grades::of_unary,
@@ -133,4 +134,40 @@ async fn an_unmined_transaction_stays_relayed_and_nobody_else_hears_of_it() {
     second.mempool_add(txid, raw);
     assert_eq!(grade(&mut client, txid).await, "relayed");
     assert_eq!(asked(&second), 0);
+}
+
+/// The last transaction of the newest block, which a node that misbehaves with
+/// [`Misbehaviour::UnknownVersion`] makes unreadable.
+fn last() -> ([u8; 32], Vec<u8>) {
+    let block = generator().chain().at(BLOCKS).expect("the chain has it");
+    let txid = block.txids.last().expect("every block has a coinbase");
+    let range = block.txs.last().expect("every block has a coinbase");
+    (*txid, block.raw[range.clone()].to_vec())
+}
+
+async fn transaction_of(client: &mut Client, txid: [u8; 32]) -> Result<Vec<u8>, Status> {
+    let hash = txid.to_vec().into();
+    let wanted = TxFilter {
+        hash,
+        ..TxFilter::default()
+    };
+    let reply = client.get_transaction(wanted).await?;
+    Ok(reply.into_inner().data.to_vec())
+}
+
+#[tokio::test]
+async fn what_one_node_makes_unreadable_is_taken_from_another() {
+    let second = first_node().await;
+    let (rig, mut client) = rig(vec![second.url()]).await;
+    let (txid, bytes) = last();
+    rig.node
+        .misbehave(Misbehaviour::UnknownVersion, Filter::default());
+    let answer = transaction_of(&mut client, txid).await.expect("answered");
+    assert_eq!(answer, bytes);
+    // Nor is it believed when nobody else can be asked: its block was read.
+    second.misbehave(Misbehaviour::Reset, Filter::method("getrawtransaction"));
+    let refused = transaction_of(&mut client, txid).await;
+    let refused = refused.expect_err("no bytes that cannot be read");
+    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    assert!(refused.message().contains("cannot be read"), "{refused}");
 }
