@@ -3,7 +3,10 @@
 use heliostat_store::testing::Authority;
 use tonic::Code;
 
-use crate::rig::{Denied, HEIGHT, OBSERVE, Rig, fingerprint, replace, trusting};
+use crate::{
+    reload::hang_up,
+    rig::{Denied, HEIGHT, OBSERVE, Rig, fingerprint, replace, trusting},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_certificate_only_tls_is_spoken_and_the_status_stays_on_loopback() {
@@ -88,8 +91,7 @@ async fn lists_say_which_certificates_enter_and_deny_beats_allow() {
         &format!("{}\n{}\n", prints[0], fingerprint(&other.0)),
     );
     replace(&denied, &format!("{}\n", prints[0]));
-    process.signal("-HUP");
-    process.until_logged("\"message\":\"reloaded\"").await;
+    hang_up(&process, 1).await;
     let refused = rig.ask(&process, Some(&wallet)).await.unwrap_err();
     assert_eq!(refused.code(), Some(Code::PermissionDenied), "{refused:?}");
     assert_eq!(rig.ask(&process, Some(&other)).await, Ok(HEIGHT));
