@@ -159,7 +159,7 @@ static TABLE: [Difference; 21] = [
             "GetMempoolStream",
         ],
         "bytes are passed on unchecked",
-        "the transaction id is computed from the bytes; other bytes are evidence against the upstream and are not passed on",
+        "the transaction id is computed from the bytes; other bytes are evidence against the upstream and are not passed on; of bytes whose version is unknown another upstream is asked first",
         None,
     ),
     entry(
