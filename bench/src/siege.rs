@@ -89,7 +89,7 @@ struct Ends {
     failed: usize,
     /// How often one was still connected when time was up.
     left: usize,
-    /// From its first byte to its end, in seconds; nothing where none was cut.
+    /// From its connection to its end, in seconds; nothing where none was cut.
     p50: Option<f64>,
     p99: Option<f64>,
     longest: Option<f64>,
@@ -334,12 +334,11 @@ async fn again_and_again(address: SocketAddr, name: String, n: usize, until: Ins
         door: address,
     };
     while Instant::now() < until {
-        let began = Instant::now();
         let name = name.clone();
         let mut once = tokio::spawn(async move { one(target, &name, n).await });
-        let time = until.saturating_duration_since(began);
+        let time = until.saturating_duration_since(Instant::now());
         match tokio::time::timeout(time, &mut once).await {
-            Ok(Ok(Ok(()))) => outcome.times.push(began.elapsed()),
+            Ok(Ok(Ok(time))) => outcome.times.push(time),
             Ok(_) => outcome.failed += 1,
             Err(_) => {
                 once.abort();
@@ -350,18 +349,21 @@ async fn again_and_again(address: SocketAddr, name: String, n: usize, until: Ins
     outcome
 }
 
-async fn one(target: Target, name: &str, n: usize) -> Result<()> {
+/// How long one attacker had its connection.
+async fn one(target: Target, name: &str, n: usize) -> Result<Duration> {
     let over_http2 = n.is_multiple_of(2);
+    let stream = attacks::connect(target).await;
+    let connected = Instant::now();
     match name {
-        "slow-headers" => attacks::slow_headers(target, over_http2).await,
-        "slow-body" => attacks::slow_body(target, over_http2).await,
-        "silent" => attacks::silent(target).await,
-        "unread" => attacks::unread(target, over_http2).await,
-        "rapid-reset" => attacks::flood(target, Flood::RapidReset).await,
-        "continuation" => attacks::flood(target, Flood::Continuation).await,
-        "settings" => attacks::flood(target, Flood::Settings).await,
-        "ping" => attacks::flood(target, Flood::Ping).await,
+        "slow-headers" => attacks::slow_headers(stream, over_http2).await,
+        "slow-body" => attacks::slow_body(stream, over_http2).await,
+        "silent" => attacks::silent(stream).await,
+        "unread" => attacks::unread(stream, over_http2).await,
+        "rapid-reset" => attacks::flood(stream, Flood::RapidReset).await,
+        "continuation" => attacks::flood(stream, Flood::Continuation).await,
+        "settings" => attacks::flood(stream, Flood::Settings).await,
+        "ping" => attacks::flood(stream, Flood::Ping).await,
         other => bail!("{other:?} is no attack"),
     }
-    Ok(())
+    Ok(connected.elapsed())
 }

@@ -24,7 +24,7 @@ use axum::{
 };
 use futures::{StreamExt, future::join_all, stream};
 use heliostat_door::{Connections, Cut, Door, Limits, Memory, Options, Tls, defaults};
-use tokio::{task::JoinHandle, time};
+use tokio::{net::TcpStream, task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
 /// Slow sockets of each of two kinds.
@@ -39,6 +39,11 @@ const MEMORY: u64 = (SLOW as u64 + 20) * defaults::CONNECTION_SHARE;
 fn attacked(door: SocketAddr) -> attacks::Target {
     let from = door.ip();
     attacks::Target { from, door }
+}
+
+/// Every other attacker speaks HTTP/2.
+fn http2(n: usize) -> bool {
+    n.is_multiple_of(2)
 }
 
 fn descriptors() -> usize {
@@ -133,11 +138,19 @@ async fn until(connections: &Connections, holds: impl Fn(&heliostat_door::Counts
 
 /// Lets `count` attackers loose, waits until the server has disconnected each
 /// of them, and asks for good answers meanwhile.
-async fn besiege<F>(good: &GoodClient, count: usize, attack: impl Fn(usize) -> F)
-where
+async fn besiege<F>(
+    good: &GoodClient,
+    count: usize,
+    door: SocketAddr,
+    attack: impl Fn(TcpStream, usize) -> F + Copy + Send + 'static,
+) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let attackers: Vec<_> = (0..count).map(|n| tokio::spawn(attack(n))).collect();
+    let one = |n| async move {
+        let stream = attacks::connect(attacked(door)).await;
+        attack(stream, n).await;
+    };
+    let attackers: Vec<_> = (0..count).map(|n| tokio::spawn(one(n))).collect();
     good.is_answered().await;
     for attacker in join_all(attackers).await {
         attacker.expect("the attacker was disconnected");
@@ -172,27 +185,28 @@ async fn attackers_are_disconnected_and_leave_nothing_behind() {
     let watching = tokio::spawn(watch(connections.clone(), Arc::clone(&highest)));
 
     let cut = |reason: Cut| connections.counts().cut[reason.as_str()];
-    let http2 = |n: usize| n.is_multiple_of(2);
-    besiege(&good, SLOW, |n| {
-        attacks::slow_headers(attacked(address), http2(n))
+    besiege(&good, SLOW, address, |stream, n| {
+        attacks::slow_headers(stream, http2(n))
     })
     .await;
     assert_eq!(cut(Cut::Headers), SLOW as u64);
-    besiege(&good, SLOW, |n| {
-        attacks::slow_body(attacked(address), http2(n))
+    besiege(&good, SLOW, address, |stream, n| {
+        attacks::slow_body(stream, http2(n))
     })
     .await;
     assert_eq!(cut(Cut::Body), SLOW as u64);
-    besiege(&good, FLOODS, |_| attacks::silent(attacked(address))).await;
+    besiege(&good, FLOODS, address, |stream, _| attacks::silent(stream)).await;
     assert_eq!(cut(Cut::Silent), FLOODS as u64);
-    besiege(&good, FLOODS, |n| {
-        attacks::unread(attacked(address), http2(n))
+    besiege(&good, FLOODS, address, |stream, n| {
+        attacks::unread(stream, http2(n))
     })
     .await;
     assert_eq!(cut(Cut::Unread), FLOODS as u64);
-    let floods = attacks::Flood::ALL;
-    for flood in floods {
-        besiege(&good, FLOODS, |_| attacks::flood(attacked(address), flood)).await;
+    for flood in attacks::Flood::ALL {
+        besiege(&good, FLOODS, address, move |stream, _| {
+            attacks::flood(stream, flood)
+        })
+        .await;
     }
     // A connection that sends frames after HTTP/2's GOAWAY may die of that
     // before it is counted.
@@ -223,7 +237,11 @@ async fn over_tls(options: Options) {
     let (address, connections) = (door.local_addr(), door.connections());
     let stop = CancellationToken::new();
     let serving = tokio::spawn(door.serve(service(), stop.clone()));
-    let attackers = (0..SLOW).map(|_| tokio::spawn(attacks::slow_handshake(attacked(address))));
+    let one = || async move {
+        let stream = attacks::connect(attacked(address)).await;
+        attacks::slow_handshake(stream).await;
+    };
+    let attackers = (0..SLOW).map(|_| tokio::spawn(one()));
     for attacker in join_all(attackers).await {
         attacker.expect("the attacker was disconnected");
     }

@@ -41,15 +41,19 @@ impl Clock {
     }
 }
 
-/// Bytes that somebody should move. It stalls when it waited at two looks and
-/// less than the wanted bytes moved in between.
+/// Bytes that somebody should move. It stalls when it waits at a look, and
+/// less than the wanted bytes moved in a whole time-out before.
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
     waiting: AtomicBool,
     bytes: AtomicU64,
-    /// Only the sweep writes these two.
+    /// Since when progress is looked for; 0 while it rests. Only the sweep
+    /// writes this and the two below.
     window: AtomicU64,
+    /// What had moved at that time.
     bytes_then: AtomicU64,
+    /// What had moved at the last look.
+    bytes_seen: AtomicU64,
 }
 
 impl Flow {
@@ -82,17 +86,31 @@ impl Flow {
 
     pub(super) fn stalled(&self, now: u64, timeout: Duration, wanted: u64) -> bool {
         let bytes = self.bytes();
-        let window = self.window.load(Relaxed);
         let waiting = self.waiting.load(Relaxed);
-        let over = now.saturating_sub(window) >= timeout.as_millis() as u64;
-        if waiting && window != 0 && !over {
+        let seen = self.bytes_seen.load(Relaxed);
+        self.bytes_seen.store(bytes, Relaxed);
+        // A look that falls between one byte and the wait for the next finds
+        // nobody waiting: that is no rest.
+        let rests = !waiting && bytes == seen;
+        let window = self.window.load(Relaxed);
+        if rests || window == 0 {
+            self.look_anew(if waiting { now } else { 0 }, bytes);
+            return false;
+        }
+        if now.saturating_sub(window) < timeout.as_millis() as u64 {
             return false;
         }
         let moved = bytes - self.bytes_then.load(Relaxed);
-        let stalled = waiting && window != 0 && moved < wanted;
-        self.window.store(if waiting { now } else { 0 }, Relaxed);
+        if moved < wanted && !waiting {
+            return false;
+        }
+        self.look_anew(now, bytes);
+        moved < wanted
+    }
+
+    fn look_anew(&self, now: u64, bytes: u64) {
+        self.window.store(now, Relaxed);
         self.bytes_then.store(bytes, Relaxed);
-        stalled
     }
 }
 
@@ -154,6 +172,32 @@ mod tests {
         assert!(!flow.stalled(250, TIMEOUT, 10), "enough moved");
         flow.go_on();
         assert!(!flow.stalled(999, TIMEOUT, 10), "nobody waits");
+    }
+
+    #[test]
+    fn a_look_between_two_bytes_is_no_new_beginning() {
+        let flow = Flow::default();
+        flow.wait();
+        assert!(!flow.stalled(50, TIMEOUT, 10), "the first look");
+        flow.moved(1);
+        assert!(!flow.stalled(100, TIMEOUT, 10), "just between");
+        flow.moved(1);
+        assert!(!flow.stalled(151, TIMEOUT, 10), "between again, and late");
+        flow.wait();
+        assert!(flow.stalled(152, TIMEOUT, 10), "waiting after all");
+    }
+
+    #[test]
+    fn who_works_on_what_came_waits_for_nobody() {
+        let flow = Flow::default();
+        flow.wait();
+        assert!(!flow.stalled(50, TIMEOUT, 10), "the first look");
+        flow.moved(1);
+        assert!(!flow.stalled(100, TIMEOUT, 10), "at work");
+        assert!(!flow.stalled(200, TIMEOUT, 10), "still");
+        flow.wait();
+        assert!(!flow.stalled(300, TIMEOUT, 10), "the first look again");
+        assert!(flow.stalled(400, TIMEOUT, 10), "nothing came");
     }
 
     #[test]

@@ -23,6 +23,10 @@ const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
+/// Before each message of gRPC: whether it is compressed (1 byte), and its
+/// length (4 bytes, big-endian).
+const MESSAGE_HEADER: usize = 5;
+
 /// The largest payload a frame may have (SETTINGS_MAX_FRAME_SIZE, which the
 /// door leaves as it is).
 const MAX_PAYLOAD: usize = 16 << 10;
@@ -115,8 +119,13 @@ pub(crate) struct Frames {
     block: Option<u32>,
     /// The first frame (SETTINGS) has come.
     started: bool,
-    /// A frame has come that HTTP has something to do for.
+    /// A frame has come that HTTP has something to do for, whatever follows.
     asked: bool,
+    /// A request has begun whose body may follow.
+    begun: bool,
+    /// The last frame ends its stream.
+    ends: bool,
+    body: Body,
     credit: i64,
     at: u64,
     written: u64,
@@ -132,6 +141,9 @@ impl Frames {
             block: None,
             started: false,
             asked: false,
+            begun: false,
+            ends: false,
+            body: Body::default(),
             credit: full(allowance),
             at: allowance.now,
             written: allowance.written,
@@ -143,7 +155,11 @@ impl Frames {
         while !bytes.is_empty() {
             if self.payload_left > 0 {
                 let length = self.payload_left.min(bytes.len());
+                if self.payload_is_data {
+                    self.body.hear(&bytes[..length]);
+                }
                 self.payload_left -= length;
+                self.asked |= self.ends && self.payload_left == 0;
                 bytes = &bytes[length..];
                 continue;
             }
@@ -168,9 +184,15 @@ impl Frames {
     }
 
     /// Whether the peer has asked for something, and not only told what it is
-    /// like.
-    pub(crate) fn has_asked(&self) -> bool {
-        self.asked
+    /// like: for a request with a body, when that has ended, so many `bytes`
+    /// of it are there, or a message of gRPC.
+    pub(crate) fn has_asked(&self, bytes: u64) -> bool {
+        self.asked || self.begun && (self.body.length >= bytes || self.body.has_message())
+    }
+
+    /// Whether a request has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
     }
 
     fn payload(&self) -> usize {
@@ -199,7 +221,11 @@ impl Frames {
         self.payload_left = length;
         self.payload_is_data = kind == DATA;
         let first = !std::mem::replace(&mut self.started, true);
-        self.asked |= !matches!(kind, SETTINGS | WINDOW_UPDATE | PRIORITY);
+        let of_request = matches!(kind, HEADERS | DATA | CONTINUATION);
+        self.begun |= of_request;
+        self.ends = matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0;
+        self.asked |= self.ends && length == 0;
+        self.asked |= !of_request && !matches!(kind, SETTINGS | WINDOW_UPDATE | PRIORITY);
         match kind {
             HEADERS => self.block = (flags & END_HEADERS == 0).then_some(0),
             CONTINUATION => {
@@ -230,6 +256,32 @@ impl Frames {
         let by_bytes = i64::try_from(by_bytes).unwrap_or(i64::MAX);
         let earned = by_time.saturating_add(by_bytes);
         self.credit = self.credit.saturating_add(earned).min(full(allowance));
+    }
+}
+
+/// What has come of the bodies of requests.
+#[derive(Debug, Default)]
+struct Body {
+    /// The first of it, in which gRPC tells the length of its first message.
+    start: [u8; MESSAGE_HEADER],
+    /// Bytes in all.
+    length: u64,
+}
+
+impl Body {
+    fn hear(&mut self, bytes: &[u8]) {
+        let have = self.length.min(MESSAGE_HEADER as u64) as usize;
+        let length = (MESSAGE_HEADER - have).min(bytes.len());
+        self.start[have..have + length].copy_from_slice(&bytes[..length]);
+        self.length += bytes.len() as u64;
+    }
+
+    /// Whether a whole message of gRPC is there. Its peer may wait for the
+    /// answer to that before it says more (server reflection).
+    fn has_message(&self) -> bool {
+        let [compressed, length @ ..] = self.start;
+        let whole = MESSAGE_HEADER as u64 + u64::from(u32::from_be_bytes(length));
+        compressed <= 1 && self.length >= whole
     }
 }
 
@@ -308,15 +360,57 @@ mod tests {
         }
     }
 
-    #[test]
-    fn settings_and_windows_ask_for_nothing() {
+    /// What was asked for after some frames, if a body of 20 bytes will do.
+    fn asked(heard: &[&[u8]]) -> bool {
         let Speech::Http2(mut frames) = started() else {
             panic!("it is HTTP/2");
         };
-        for (kind, asked) in [(8, false), (4, false), (2, false), (6, true)] {
-            frames.hear(&frame(kind, 0, 8), &NOW);
-            assert_eq!(frames.has_asked(), asked, "{kind}");
+        for bytes in heard {
+            frames.hear(bytes, &NOW);
         }
+        frames.has_asked(20)
+    }
+
+    #[test]
+    fn settings_and_windows_ask_for_nothing() {
+        for (kind, asks) in [(8, false), (4, false), (2, false), (6, true), (3, true)] {
+            assert_eq!(asked(&[&frame(kind, 0, 8)]), asks, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_request_asks_when_it_has_ended() {
+        let whole = frame(HEADERS, END_HEADERS | END_STREAM, 5);
+        assert!(asked(&[&whole]));
+        assert!(!asked(&[&whole[..HEADER + 4]]));
+        let head = frame(HEADERS, END_HEADERS, 5);
+        assert!(!asked(&[&head]));
+        let end = frame(DATA, END_STREAM, 3);
+        assert!(asked(&[&head, &end]));
+        assert!(!asked(&[&head, &end[..HEADER + 2]]));
+        assert!(asked(&[&head, &frame(DATA, END_STREAM, 0)]));
+    }
+
+    #[test]
+    fn a_request_asks_with_enough_of_its_body_or_a_message_of_grpc() {
+        let head = frame(HEADERS, END_HEADERS, 5);
+        let noise = |length| {
+            let mut data = frame(DATA, 0, length);
+            data[HEADER..].fill(b'a');
+            data
+        };
+        assert!(!asked(&[&head, &noise(19)]));
+        assert!(asked(&[&head, &noise(19), &noise(1)]));
+        assert!(asked(&[&head, &noise(1_000)[..HEADER + 20]]));
+        let mut message = frame(DATA, 0, 5 + 3);
+        message[HEADER + 4] = 3;
+        assert!(asked(&[&head, &message]));
+        assert!(!asked(&[&head, &message[..HEADER + 7]]));
+        // In pieces, and beside other frames.
+        let (one, other) = message.split_at(HEADER + 2);
+        assert!(asked(&[&head, one, other]));
+        message[HEADER] = 2;
+        assert!(!asked(&[&head, &message]), "that is no gRPC");
     }
 
     #[test]

@@ -146,15 +146,15 @@ where
             return Poll::Ready(Ok(()));
         }
         loop {
-            let asked_to_leave = watch.leaving.load(Relaxed);
-            if !leaving && (asked_to_leave || house.is_stopping()) {
-                leaving = true;
-                leave(connection.as_mut());
-            }
+            // Before it is asked to leave: what came in the lobby is a request
+            // under way.
             let polled = connection.as_mut().poll(cx);
-            if polled.is_ready() || leaving || !watch.leaving.load(Relaxed) {
+            let asked_to_leave = watch.leaving.load(Relaxed) || house.is_stopping();
+            if polled.is_ready() || leaving || !asked_to_leave {
                 return polled;
             }
+            leaving = true;
+            leave(connection.as_mut());
         }
     });
     if let Err(error) = ended.await {

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::serving::{client, hello, serving};
+use crate::serving::{client, hello, measuring, send, serving};
 
 /// A route whose answer starts at once, says so through `started`, and ends
 /// when `release` is notified.
@@ -79,6 +79,47 @@ async fn an_answer_under_way_is_finished_after_the_stop() {
         assert_eq!(reply.await.expect("no panic"), "begin end");
         serving.task.await.expect("the door drains");
         assert_eq!(serving.connections.open(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_body_on_its_way_is_taken_after_the_stop() {
+    let head = b"POST /measure HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc";
+    let mut http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    http2.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    // POST http /measure, without its end.
+    http2.extend([0, 0, 12, 1, 4, 0, 0, 0, 1, 0x83, 0x86, 4, 8]);
+    http2.extend(b"/measure");
+    let data =
+        |flags, text: &[u8]| [&[0, 0, text.len() as u8, 0, flags, 0, 0, 0, 1], text].concat();
+    let half = [http2, data(0, b"abc")].concat();
+    for (begin, rest, answer) in [
+        (&head[..], b"defghi".to_vec(), &b"HTTP/1.1 200"[..]),
+        (
+            &half,
+            data(1, b"defghi"),
+            &[0, 0, 1, 0, 1, 0, 0, 0, 1, b'9'],
+        ),
+    ] {
+        let serving = serving(measuring(), Options::default()).await;
+        let mut stream = send(serving.address, begin).await;
+        serving.until(|door| door.connections.open() == 1).await;
+        // It has what was sent: the runtime has looked at its sockets since.
+        for _ in 0..500 {
+            tokio::task::yield_now().await;
+        }
+        serving.stop.cancel();
+        while TcpStream::connect(serving.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        stream.write_all(&rest).await.expect("still open");
+        let mut heard = Vec::new();
+        while !heard.windows(answer.len()).any(|part| part == answer) {
+            let more = stream.read_buf(&mut heard).await.expect("still open");
+            assert!(more > 0, "{:?}", String::from_utf8_lossy(&heard));
+        }
+        drop(stream);
+        serving.task.await.expect("the door drains");
     }
 }
 

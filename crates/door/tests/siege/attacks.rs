@@ -1,5 +1,5 @@
-//! Attackers. Each returns when the server has disconnected it, and hangs
-//! otherwise.
+//! Attackers. Each has connected, returns when the server has disconnected it,
+//! and hangs otherwise.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -57,7 +57,8 @@ fn request(method: u8, path: &str) -> Vec<u8> {
     block
 }
 
-async fn connect(target: Target) -> TcpStream {
+/// Connects, as soon as the server has a place for it.
+pub async fn connect(target: Target) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     let from = SocketAddr::new(target.from, 0);
     socket.bind(from).expect("an address of loopback");
@@ -68,8 +69,7 @@ async fn connect(target: Target) -> TcpStream {
 }
 
 /// An HTTP/2 connection whose client wants all there is.
-async fn http2(target: Target) -> TcpStream {
-    let mut stream = connect(target).await;
+async fn http2(mut stream: TcpStream) -> TcpStream {
     let mut hello = PREFACE.to_vec();
     // INITIAL_WINDOW_SIZE of 2 GiB − 1.
     hello.extend(frame(SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]));
@@ -102,41 +102,38 @@ async fn trickle(mut stream: TcpStream, bytes: &[u8]) {
     }
 }
 
-pub async fn silent(target: Target) {
-    until_cut(&mut connect(target).await).await;
+pub async fn silent(mut stream: TcpStream) {
+    until_cut(&mut stream).await;
 }
 
 /// A request whose headers never end.
-pub async fn slow_headers(target: Target, over_http2: bool) {
+pub async fn slow_headers(mut stream: TcpStream, over_http2: bool) {
     if over_http2 {
-        let mut stream = http2(target).await;
+        let mut stream = http2(stream).await;
         // A frame of 16 KiB, of which a byte comes now and then.
         let start = [0, 0x40, 0, HEADERS, END_STREAM, 0, 0, 0, 1];
         stream.write_all(&start).await.expect("sent");
         return trickle(stream, &get("/")).await;
     }
-    let mut stream = connect(target).await;
     let start = b"GET / HTTP/1.1\r\nhost: x\r\n";
     stream.write_all(start).await.expect("sent");
     trickle(stream, b"a: b\r\n").await;
 }
 
 /// A request whose body never ends.
-pub async fn slow_body(target: Target, over_http2: bool) {
+pub async fn slow_body(mut stream: TcpStream, over_http2: bool) {
     if over_http2 {
-        let mut stream = http2(target).await;
+        let mut stream = http2(stream).await;
         let start = frame(HEADERS, END_HEADERS, 1, &post("/take"));
         stream.write_all(&start).await.expect("sent");
         return trickle(stream, &frame(DATA, 0, 1, b"a")).await;
     }
-    let mut stream = connect(target).await;
     let start = b"POST /take HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
     stream.write_all(start).await.expect("sent");
     trickle(stream, b"a").await;
 }
 
-pub async fn slow_handshake(target: Target) {
-    let mut stream = connect(target).await;
+pub async fn slow_handshake(mut stream: TcpStream) {
     // A record of 256 bytes with a ClientHello of which little comes.
     let start = [22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3];
     stream.write_all(&start).await.expect("sent");
@@ -144,16 +141,15 @@ pub async fn slow_handshake(target: Target) {
 }
 
 /// Asks for more than it reads.
-pub async fn unread(target: Target, over_http2: bool) {
+pub async fn unread(mut stream: TcpStream, over_http2: bool) {
     let mut stream = if over_http2 {
-        let mut stream = http2(target).await;
+        let mut stream = http2(stream).await;
         for id in (1..64).step_by(2) {
             let ask = frame(HEADERS, END_HEADERS | END_STREAM, id, &get("/endless"));
             stream.write_all(&ask).await.expect("sent");
         }
         stream
     } else {
-        let mut stream = connect(target).await;
         let ask = b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n";
         stream.write_all(ask).await.expect("sent");
         stream
@@ -237,8 +233,8 @@ impl Flood {
 }
 
 /// Sends frames as fast as they are taken, and reads what comes back.
-pub async fn flood(target: Target, flood: Flood) {
-    let mut stream = http2(target).await;
+pub async fn flood(stream: TcpStream, flood: Flood) {
+    let mut stream = http2(stream).await;
     let (mut reader, mut writer) = stream.split();
     let sending = async {
         if writer.write_all(&flood.start()).await.is_err() {
