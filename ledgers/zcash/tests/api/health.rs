@@ -85,22 +85,21 @@ async fn reflection_v1_lists_and_describes_the_service() {
         host: String::new(),
         message_request: Some(request),
     };
-    let requests = [
-        ask(MessageRequest::ListServices(String::new())),
-        ask(MessageRequest::FileContainingSymbol(format!(
-            "{SERVICE}.GetBlockRange"
-        ))),
-    ];
-    let replies = client
-        .server_reflection_info(tokio_stream::iter(requests))
-        .await;
+    // As tools do: the second question once the first is answered, and the
+    // stream of questions stays open meanwhile.
+    let (questions, asked) = tokio::sync::mpsc::unbounded_channel();
+    let asked = tokio_stream::wrappers::UnboundedReceiverStream::new(asked);
+    questions
+        .send(ask(MessageRequest::ListServices(String::new())))
+        .expect("the stream is open");
+    let replies = client.server_reflection_info(asked).await;
     let mut replies = replies.expect("it answers").into_inner();
     let mut next = async || {
         let reply = replies
             .message()
             .await
             .expect("it goes on")
-            .expect("two were asked");
+            .expect("it was asked");
         reply.message_response.expect("there is an answer")
     };
     let MessageResponse::ListServicesResponse(list) = next().await else {
@@ -112,6 +111,10 @@ async fn reflection_v1_lists_and_describes_the_service() {
             "{name}"
         );
     }
+    let symbol = format!("{SERVICE}.GetBlockRange");
+    questions
+        .send(ask(MessageRequest::FileContainingSymbol(symbol)))
+        .expect("the stream is open");
     let MessageResponse::FileDescriptorResponse(files) = next().await else {
         panic!("no file");
     };
