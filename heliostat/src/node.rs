@@ -19,6 +19,9 @@ use crate::{
     tezos, zcash,
 };
 
+/// Settings that make sense, to be put in force; that cannot fail.
+pub type TakeOver<'a> = Box<dyn FnOnce() + Send + 'a>;
+
 /// One chain of a node, as the process and its operator see it.
 pub trait Running: Send + Sync {
     /// The name the configuration gives it.
@@ -33,12 +36,13 @@ pub trait Running: Send + Sync {
     /// Every lie in full.
     fn evidence(&self) -> Vec<serde_json::Value>;
 
-    /// Goes on by those settings of `wanted` that can change without a
-    /// restart.
+    /// Makes ready to go on by those settings of `wanted` that can change
+    /// without a restart. Nothing is changed before the result is called, so
+    /// that all chains change or none.
     ///
     /// # Errors
-    /// One makes no sense; nothing is changed.
-    fn take_over(&self, wanted: &ChainConfig) -> Result<(), ConfigError>;
+    /// One makes no sense.
+    fn prepare(&self, wanted: &ChainConfig) -> Result<TakeOver<'_>, ConfigError>;
 
     /// Serves and follows until `stop`; then drains and stores what is
     /// verified. Fails when the chain cannot go on.

@@ -95,11 +95,15 @@ impl Reload {
             taken,
             left,
         } = change;
-        // The chains first: they may refuse, the rest cannot.
+        // Any of the chains may refuse; then nothing has changed.
+        let mut prepared = Vec::new();
         for chain in &self.chains {
             if let Some(config) = running.chain.get(chain.name()) {
-                chain.take_over(config)?;
+                prepared.push(chain.prepare(config)?);
             }
+        }
+        for take_over in prepared {
+            take_over();
         }
         self.doors.replace(&rules, &running.observe);
         self.logs.set_level(running.observe.log_level);

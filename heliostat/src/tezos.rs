@@ -38,7 +38,7 @@ use crate::{
     cli::exit::{Failure, store_failure},
     config::{ChainConfig, ConfigError, TezosConfig},
     defaults,
-    node::Running,
+    node::{Running, TakeOver},
 };
 
 /// One chain.
@@ -197,17 +197,21 @@ impl Running for Chain {
         self.proofs()
     }
 
-    fn take_over(&self, wanted: &ChainConfig) -> Result<(), ConfigError> {
-        if let ChainConfig::Tezos(wanted) = wanted {
-            let at = format!("chain.{}", self.name);
-            let (minimum, head) = wanted.policy(&at)?;
-            self.light
-                .replace(minimum, head)
-                .map_err(|error| ConfigError::value(at, error.to_string()))?;
-            self.max_head_age
-                .store(wanted.max_head_age_seconds, Relaxed);
-        }
-        Ok(())
+    fn prepare(&self, wanted: &ChainConfig) -> Result<TakeOver<'_>, ConfigError> {
+        let ChainConfig::Tezos(wanted) = wanted else {
+            return Ok(Box::new(|| {}));
+        };
+        let at = format!("chain.{}", self.name);
+        let (minimum, head) = wanted.policy(&at)?;
+        let replace = self
+            .light
+            .prepare(minimum, head)
+            .map_err(|error| ConfigError::value(at, error.to_string()))?;
+        let age = wanted.max_head_age_seconds;
+        Ok(Box::new(move || {
+            replace();
+            self.max_head_age.store(age, Relaxed);
+        }))
     }
 
     fn run(

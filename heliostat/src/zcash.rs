@@ -54,7 +54,7 @@ use tower::Layer;
 use crate::{
     cli::exit::{Failure, store_failure},
     config::{ChainConfig, ConfigError, ZcashConfig},
-    node::Running,
+    node::{Running, TakeOver},
 };
 use late::Late;
 use nodes::Nodes;
@@ -334,12 +334,12 @@ impl Running for Chain {
         self.proofs()
     }
 
-    fn take_over(&self, wanted: &ChainConfig) -> Result<(), ConfigError> {
-        if let ChainConfig::Zcash(wanted) = wanted {
-            let minimum = wanted.minimums(&format!("chain.{}", self.name))?;
-            self.minimum.replace(minimum);
-        }
-        Ok(())
+    fn prepare(&self, wanted: &ChainConfig) -> Result<TakeOver<'_>, ConfigError> {
+        let ChainConfig::Zcash(wanted) = wanted else {
+            return Ok(Box::new(|| {}));
+        };
+        let minimum = wanted.minimums(&format!("chain.{}", self.name))?;
+        Ok(Box::new(|| self.minimum.replace(minimum)))
     }
 
     fn run(

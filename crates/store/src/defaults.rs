@@ -41,12 +41,14 @@ pub const SQLITE_PAGE: u32 = 16 * 1024;
 pub const SQLITE_LARGE: usize = 2 * 1024;
 
 /// Page cache of one SQLite reader in KiB. Large values are read around the
-/// cache, so it holds only the upper levels of the trees.
-pub const SQLITE_READER_CACHE_KIB: i64 = 1024;
+/// cache, so it holds only the upper levels of the trees; leaves come from the
+/// system's cache, in microseconds.
+pub const SQLITE_READER_CACHE_KIB: i64 = 512;
 
 /// Page cache of the SQLite writer in KiB. A transaction larger than this
-/// spills into the log, which is where it goes anyway.
-pub const SQLITE_WRITER_CACHE_KIB: i64 = 8 * 1024;
+/// spills into the log, which is where it goes anyway, and large ones write
+/// their rows in order: no page is needed twice.
+pub const SQLITE_WRITER_CACHE_KIB: i64 = 2 * 1024;
 
 /// How long the SQLite writer waits for a lock that another process holds
 /// for a moment (a checkpoint by `sqlite3`, a backup).

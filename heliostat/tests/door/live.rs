@@ -160,6 +160,42 @@ async fn a_minimum_grade_is_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_for_one_chain_changes_none() {
+    let rig = Rig::new().await;
+    let chain = format!(
+        "[chain.second]\nledger = 'zcash'\nlisten = '127.0.0.1:0'\n\
+         [[chain.second.upstream]]\nurl = '{}'\n",
+        rig.node_url()
+    );
+    let process = rig.start(&format!("{OBSERVE}{chain}")).await;
+    let mut client = process.client().await;
+    let file = rig.path("heliostat.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let minimum = |first: &str, second: &str| {
+        format!(
+            "[chain.zcash.minimum]\nGetLatestBlock = '{first}'\n\
+             [chain.second.minimum]\nGetLatestBlock = '{second}'\n[store]"
+        )
+    };
+    for (times, first, second) in [(1, "agreed 2/3", "good"), (2, "good", "agreed 2/3")] {
+        let wrong = minimum(first, second);
+        let log = changed(&rig, &process, times, "[store]", &wrong).await;
+        line(&log, "the configuration in force stays");
+        assert_eq!(newest(&mut client).await.unwrap(), HEIGHT);
+        replace(&file, &text);
+    }
+    let right = minimum("agreed 2/3", "agreed 2/3");
+    let log = changed(&rig, &process, 3, "[store]", &right).await;
+    let said = line(&log, "\"message\":\"reloaded\"");
+    for name in ["chain.second.minimum", "chain.zcash.minimum"] {
+        assert!(said.contains(name), "{said}");
+    }
+    let refused = newest(&mut client).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_broken_anywhere_changes_nothing_and_is_counted() {
     let rig = Rig::new().await;
     let more = format!("{OBSERVE}[door.access]\ndeny-networks = []\n");

@@ -194,20 +194,22 @@ impl Light {
         self.core.outbox.get()
     }
 
-    /// Asks for these grades, and for this head, from the next request on.
+    /// Makes ready to ask for these grades, and for this head. That is done
+    /// from the next request on after the result is called.
     ///
     /// # Errors
-    /// A name that no method has; nothing is changed.
-    pub fn replace(
+    /// A name that no method has.
+    pub fn prepare(
         &self,
         minimum: BTreeMap<String, Assurance>,
         head: HeadPolicy,
-    ) -> Result<(), StartError> {
+    ) -> Result<impl FnOnce() + Send + use<'_>, StartError> {
         let head = head_for(&minimum, head)?;
         let proven = head == HeadPolicy::Proven;
-        self.core.proven_head.store(proven, Ordering::Relaxed);
-        self.core.minimum.replace(minimum);
-        Ok(())
+        Ok(move || {
+            self.core.proven_head.store(proven, Ordering::Relaxed);
+            self.core.minimum.replace(minimum);
+        })
     }
 
     /// Which block `head` is now.

@@ -118,18 +118,20 @@ async fn a_minimum_grade_can_change_while_it_is_served() {
     assert_eq!(balance(&light, &hash, 1).await.status, StatusCode::OK);
     assert_eq!(light.head_policy(), HeadPolicy::Newest);
     let proven = |name: &str| [(name.to_owned(), Assurance::Proven)].into();
-    light
-        .replace(proven("balance"), HeadPolicy::Newest)
+    let take_over = light
+        .prepare(proven("balance"), HeadPolicy::Newest)
         .unwrap();
+    assert_eq!(light.head_policy(), HeadPolicy::Newest, "not yet");
+    take_over();
     assert_eq!(light.head_policy(), HeadPolicy::Proven, "as at the start");
     let got = balance(&light, &hash, 1).await;
     assert_eq!(got.error(), "heliostat.assurance_too_low");
     // A name that is none changes nothing.
-    let error = light.replace(proven("balanse"), HeadPolicy::Newest);
-    assert!(error.unwrap_err().to_string().contains("balanse"));
+    let error = light.prepare(proven("balanse"), HeadPolicy::Newest).err();
+    assert!(error.unwrap().to_string().contains("balanse"));
     let got = balance(&light, &hash, 1).await;
     assert_eq!(got.error(), "heliostat.assurance_too_low");
-    light.replace([].into(), HeadPolicy::Newest).unwrap();
+    light.prepare([].into(), HeadPolicy::Newest).unwrap()();
     assert_eq!(balance(&light, &hash, 1).await.status, StatusCode::OK);
     assert_eq!(light.head_policy(), HeadPolicy::Newest);
 }

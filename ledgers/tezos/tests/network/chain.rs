@@ -319,7 +319,7 @@ async fn a_stream_of_heads_ends_when_its_grade_does_not_hold_any_more() {
     assert!(stream.chunk().await.unwrap().is_some());
     // From here on `head` is a block that nobody has proven.
     let none = std::collections::BTreeMap::new();
-    daemon.light.replace(none, HeadPolicy::Newest).unwrap();
+    daemon.light.prepare(none, HeadPolicy::Newest).unwrap()();
     network.bake(&[]);
     let next = tokio::time::timeout(PATIENCE, stream.chunk())
         .await
