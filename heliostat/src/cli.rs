@@ -14,6 +14,7 @@
 pub mod aliases;
 pub mod door;
 pub mod exit;
+pub mod logs;
 pub mod show;
 pub mod tezos;
 pub mod zcash;

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use heliostat_core::Assurance;
 use heliostat_node::outbox::Policy;
-use heliostat_observe::logs;
 
-use super::{door::DoorArgs, exit::Failure, zcash::log_format};
+use super::{door::DoorArgs, exit::Failure, logs::LogArgs};
 use crate::config::{
     ChainConfig, Config, TezosConfig,
     effective::Origins,
@@ -58,15 +57,8 @@ pub struct TezosArgs {
     /// Trust this block, or the root of the state after it
     #[arg(long, value_name = "LEVEL:HASH")]
     checkpoint: Option<Checkpoint>,
-    /// off, error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<logs::Level>,
-    /// text or json [default: text; json with --log-file]
-    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
-    log_format: Option<logs::Format>,
-    /// Append events to a file instead of standard error
-    #[arg(long, value_name = "FILE")]
-    log_file: Option<PathBuf>,
+    #[command(flatten)]
+    logs: LogArgs,
     /// The block of `get balance`
     #[arg(long, short = 'b', value_name = "BLOCK", default_value = "head")]
     pub block: String,
@@ -292,7 +284,6 @@ impl TezosArgs {
     /// Which flag sets what.
     pub(crate) fn origins(&self) -> Origins {
         let mut origins = Origins::default();
-        let has_file = self.log_file.is_some();
         let ledger = format!("{}.ledger", at());
         let listen = format!("{}.listen", at());
         let checkpoint = format!("{}.checkpoint", at());
@@ -301,14 +292,6 @@ impl TezosArgs {
         for (path, flag, given) in [
             ("store.address", "--store", self.store.is_some()),
             ("observe.listen", "--observe", self.observe.is_some()),
-            ("observe.log-level", "--log-level", self.log_level.is_some()),
-            ("observe.log-format", "--log-file", has_file),
-            (
-                "observe.log-format",
-                "--log-format",
-                self.log_format.is_some(),
-            ),
-            ("observe.log-file", "--log-file", has_file),
             (&ledger, "tezos", true),
             (&listen, "--listen", self.listen.is_some()),
             (&checkpoint, "--checkpoint", self.checkpoint.is_some()),
@@ -320,6 +303,7 @@ impl TezosArgs {
             }
         }
         self.nodes.origins(&mut origins);
+        self.logs.origins(&mut origins);
         self.door.origins(&mut origins);
         origins
     }
@@ -343,13 +327,7 @@ impl TezosArgs {
         if let Some(observe) = self.observe {
             config.observe.listen = observe;
         }
-        config.observe.log_level = self.log_level.unwrap_or_default();
-        let format = match self.log_file {
-            Some(_) => logs::Format::Json,
-            None => logs::Format::Text,
-        };
-        config.observe.log_format = self.log_format.unwrap_or(format);
-        config.observe.log_file = self.log_file;
+        self.logs.apply(&mut config.observe);
         config.door = self.door.into_config();
         config.chain = [(CHAIN.to_owned(), ChainConfig::Tezos(tezos))].into();
         Ok((config, notes))

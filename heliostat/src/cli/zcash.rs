@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heliostat_node::outbox::Policy;
-use heliostat_observe::logs;
 
-use super::{aliases::ALIASES, door::DoorArgs, exit::Failure};
+use super::{aliases::ALIASES, door::DoorArgs, exit::Failure, logs::LogArgs};
 use crate::config::{
     ChainConfig, Config, ZcashConfig,
     effective::Origins,
@@ -90,15 +89,8 @@ pub struct ZcashArgs {
     /// Refuse answers of a method below this grade, such as GetBlock=proven; may be repeated
     #[arg(long, value_name = "METHOD=GRADE", value_parser = minimum)]
     minimum: Vec<(String, String)>,
-    /// off, error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<logs::Level>,
-    /// text or json [default: text; json with --log-file]
-    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
-    log_format: Option<logs::Format>,
-    /// Append events to a file instead of standard error
-    #[arg(long, value_name = "FILE")]
-    log_file: Option<PathBuf>,
+    #[command(flatten)]
+    logs: LogArgs,
     /// Answer Ping, which lets clients hold tasks here
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     ping_very_insecure: Option<bool>,
@@ -132,15 +124,6 @@ struct LightwalletdArgs {
     darkside_very_insecure: Option<bool>,
     #[arg(long, hide = true)]
     darkside_timeout: Option<u64>,
-}
-
-/// `text` or `json`.
-pub(super) fn log_format(text: &str) -> Result<logs::Format, String> {
-    match text {
-        "text" => Ok(logs::Format::Text),
-        "json" => Ok(logs::Format::Json),
-        _ => Err("write text or json".to_owned()),
-    }
 }
 
 /// `METHOD=GRADE`; the grade is read with the rest of the configuration.
@@ -226,13 +209,7 @@ impl ZcashArgs {
         if let Some(observe) = self.observe {
             config.observe.listen = observe;
         }
-        config.observe.log_level = self.log_level.unwrap_or_default();
-        let format = match self.log_file {
-            Some(_) => logs::Format::Json,
-            None => logs::Format::Text,
-        };
-        config.observe.log_format = self.log_format.unwrap_or(format);
-        config.observe.log_file = self.log_file;
+        self.logs.apply(&mut config.observe);
         config.door = self.door.into_config();
         let mut zcash = ZcashConfig {
             network: self.network,
@@ -269,14 +246,6 @@ impl ZcashArgs {
             ("store.address", "--nocache", old.nocache == Some(true)),
             ("store.address", "--store", self.store.is_some()),
             ("observe.listen", "--observe", self.observe.is_some()),
-            ("observe.log-level", "--log-level", self.log_level.is_some()),
-            ("observe.log-format", "--log-file", self.log_file.is_some()),
-            (
-                "observe.log-format",
-                "--log-format",
-                self.log_format.is_some(),
-            ),
-            ("observe.log-file", "--log-file", self.log_file.is_some()),
             ("chain.zcash.ledger", "zcash", true),
             ("chain.zcash.network", "--network", self.network.is_some()),
             ("chain.zcash.listen", "--listen", self.listen.is_some()),
@@ -329,6 +298,7 @@ impl ZcashArgs {
         for (path, flag, _) in given.iter().filter(|(.., given)| *given) {
             origins.flag(*path, flag);
         }
+        self.logs.origins(&mut origins);
         self.door.origins(&mut origins);
         for (method, _) in &self.minimum {
             origins.flag(format!("chain.{CHAIN}.minimum.{method}"), "--minimum");

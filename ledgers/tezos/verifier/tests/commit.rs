@@ -2,32 +2,19 @@
 
 use heliostat_tezos_context::ContextHash;
 use heliostat_tezos_verifier::commit::{Message, commit_of, find_message, find_operations};
-use heliostat_tezos_verifier::{
-    BlockHash, Fitness, Header, OperationListListHash, RawFitness, defaults,
-};
+use heliostat_tezos_verifier::{Fitness, Header, RawFitness, defaults};
 
 mod common;
 
 const ROOT: &str = "CoW5kYht3mLj3GGu5wpDCfg4EYXLxNQ8J72oSW1d9rGjoEFdGk1y";
 
 fn header() -> Header {
-    let fitness = Fitness {
+    common::header(Fitness {
         level: 12,
         locked_round: Some(0),
         predecessor_round: 1,
         round: 2,
-    };
-    Header {
-        level: 12,
-        proto: 3,
-        predecessor: BlockHash([1; 32]),
-        timestamp: 1000,
-        validation_passes: 4,
-        operations_hash: OperationListListHash([2; 32]),
-        fitness: fitness.write(),
-        context: ContextHash([3; 32]),
-        protocol_data: vec![],
-    }
+    })
 }
 
 /// The mainnet vector has the header of level 15,181,988 and the commit tail

@@ -1,9 +1,8 @@
 //! Whether a header stands right after another one.
 
-use heliostat_tezos_context::ContextHash;
-use heliostat_tezos_verifier::{
-    BlockHash, Fitness, Header, LinkError, OperationListListHash, RawFitness,
-};
+use heliostat_tezos_verifier::{Fitness, Header, LinkError, RawFitness};
+
+mod common;
 
 /// A chain's block, good to follow `before`.
 fn next(before: &Header) -> Header {
@@ -25,23 +24,12 @@ fn next(before: &Header) -> Header {
 }
 
 fn first() -> Header {
-    let fitness = Fitness {
+    common::header(Fitness {
         level: 7,
         locked_round: None,
         predecessor_round: 0,
         round: 2,
-    };
-    Header {
-        level: 7,
-        proto: 3,
-        predecessor: BlockHash([1; 32]),
-        timestamp: 1000,
-        validation_passes: 4,
-        operations_hash: OperationListListHash([2; 32]),
-        fitness: fitness.write(),
-        context: ContextHash([3; 32]),
-        protocol_data: vec![],
-    }
+    })
 }
 
 #[test]
