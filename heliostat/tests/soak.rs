@@ -45,10 +45,13 @@ const CALM: Duration = Duration::from_secs(150);
 /// Tasks of a node at rest: its own, some twenty, and those of a few
 /// connections to upstreams that come and go.
 const TASKS_AT_REST: u64 = 36;
-/// Descriptors of a node at rest: some twenty, two for each of the seven
-/// readers that the store opens when they are needed and keeps, and those
-/// connections.
-const DESCRIPTORS_AT_REST: u64 = 48;
+/// Descriptors of a node at rest, without its store's: its own, fifteen,
+/// and those of the same connections.
+const DESCRIPTORS_AT_REST: u64 = 27;
+/// Descriptors of the store's files: it opens eight readers when they are
+/// needed and keeps them, each with the database and its log, as the writer
+/// has them too; and the log's index and the lock.
+const STORE_FILES: u64 = 20;
 /// From here on memory may grow by a tenth.
 const SETTLED: Duration = Duration::from_secs(5 * 60);
 /// Over how long memory is averaged.
@@ -141,7 +144,8 @@ async fn at_rest(node: &mut Node) -> Sample {
     let begun = Instant::now();
     loop {
         let now = node.sample(Duration::ZERO);
-        if now.tasks <= TASKS_AT_REST && now.descriptors <= DESCRIPTORS_AT_REST {
+        let rests = now.tasks <= TASKS_AT_REST && now.descriptors <= DESCRIPTORS_AT_REST;
+        if rests && now.store_files <= STORE_FILES {
             return now;
         }
         assert!(begun.elapsed() < CALM, "left over: {now:?}");

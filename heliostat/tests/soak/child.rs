@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -20,6 +20,8 @@ use crate::upstreams::Upstreams;
 
 /// Names the configuration file in the environment of the child.
 const CHILD: &str = "HELIOSTAT_SOAK_CHILD";
+/// What the names of the store's files begin with.
+const STORE: &str = "soak.sqlite";
 /// How long anything may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(100);
 
@@ -30,7 +32,9 @@ pub struct Sample {
     /// Resident, in bytes.
     pub memory: u64,
     pub tasks: u64,
+    /// Descriptors, without those of the store's files.
     pub descriptors: u64,
+    pub store_files: u64,
 }
 
 /// Runs the node if this process is the child; never returns then, but by a
@@ -72,7 +76,7 @@ pub struct Node {
 impl Node {
     pub async fn start(test: &str, upstreams: &Upstreams, folder: &Path) -> Self {
         let mut text = format!(
-            "[door]\n[store]\naddress = 'sqlite:{}/soak.sqlite'\n[observe]\nlisten = '127.0.0.1:0'\n\
+            "[door]\n[store]\naddress = 'sqlite:{}/{STORE}'\n[observe]\nlisten = '127.0.0.1:0'\n\
              [chain.zcash]\nledger = 'zcash'\nlisten = '127.0.0.1:0'\nnetwork = 'regtest'\n",
             folder.display()
         );
@@ -144,12 +148,17 @@ impl Node {
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.and_then(|line| line.split_whitespace().next());
         let kilobytes: u64 = resident.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let descriptors = fs::read_dir(format!("{folder}/fd")).map_or(0, Iterator::count);
+        let open = fs::read_dir(format!("{folder}/fd")).into_iter().flatten();
+        // One that is closed meanwhile has no path.
+        let paths = open.filter_map(|open| fs::read_link(open.ok()?.path()).ok());
+        let is_store = |path: &PathBuf| path.to_string_lossy().contains(STORE);
+        let (store_files, others): (Vec<_>, Vec<_>) = paths.partition(is_store);
         Sample {
             at,
             memory: kilobytes << 10,
             tasks: self.tasks.load(Relaxed),
-            descriptors: descriptors as u64,
+            descriptors: others.len() as u64,
+            store_files: store_files.len() as u64,
         }
     }
 
