@@ -3,9 +3,9 @@
 //! HTTP's own machinery takes tens of kilobytes for a connection, most of them
 //! for buffers, from its first byte on. Here it takes what it has sent so far:
 //! whoever is silent, or sends the head or the body of its first request byte
-//! by byte, gets no more. A body is waited for until it is whole or as much of
-//! it is there as has to come within its time-out anyway, whichever is first.
-//! A service that would answer before either has come cannot: none does.
+//! by byte, gets no more. A body is waited for until it is whole, a message of
+//! gRPC is, or as much of it is there as has to come within its time-out anyway.
+//! A service that would answer before that cannot: none does.
 
 use std::{
     future::poll_fn,
