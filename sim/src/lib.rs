@@ -7,6 +7,9 @@
 //! | [`tezos`] | a Tezos chain with real keys and states, and the nodes that serve it |
 //! | [`zcash`] | Zcash chains and the JSON-RPC nodes that serve them |
 
+mod served;
 pub mod tezos;
 mod wire;
 pub mod zcash;
+
+pub use served::Served;

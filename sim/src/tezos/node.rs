@@ -32,9 +32,9 @@ mod server;
 mod state;
 mod view;
 
-use std::{io, net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
 
 pub use faults::{Fault, Filter};
 pub use lies::{Lie, Plot};
@@ -42,14 +42,11 @@ pub use manner::{Allows, Manner, Proofs};
 pub use request::call;
 
 use super::Network;
-use crate::wire;
+use crate::{Served, wire};
 
 /// A running node. It stops when this is dropped; its controls are those of
 /// [`Handle`].
-pub struct Node {
-    handle: Handle,
-    task: JoinHandle<()>,
-}
+pub type Node = Served<Handle>;
 
 impl Node {
     /// Starts an honest node on a free port of 127.0.0.1.
@@ -64,8 +61,7 @@ impl Node {
         let answering = shared.clone();
         let answer = move |request, reset| server::respond(answering.clone(), request, reset);
         let task = tokio::spawn(wire::run(shared.switch.clone(), listener, answer));
-        let handle = Handle { shared };
-        Ok(Self { handle, task })
+        Ok(Self::new(Handle { shared }, task))
     }
 
     /// Several of them.
@@ -79,25 +75,6 @@ impl Node {
             nodes.push(Self::start(network).await?);
         }
         Ok(nodes)
-    }
-
-    /// Controls that can be cloned and sent elsewhere.
-    pub fn handle(&self) -> Handle {
-        self.handle.clone()
-    }
-}
-
-impl Deref for Node {
-    type Target = Handle;
-
-    fn deref(&self) -> &Handle {
-        &self.handle
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -36,13 +36,12 @@ mod trees;
 use std::{
     io,
     net::SocketAddr,
-    ops::Deref,
     sync::{Arc, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
 
 pub use access::{Access, Refusal};
 pub use faults::{Filter, Misbehaviour};
@@ -50,7 +49,7 @@ pub use profile::{Profile, Upgrade};
 
 use self::state::{State, reversed};
 use super::chain::{Block, Chain};
-use crate::wire;
+use crate::{Served, wire};
 
 /// The byte range of every transaction of a serialized block; `None` where the
 /// block cannot be taken apart.
@@ -60,10 +59,7 @@ pub fn transaction_ranges(block: &[u8]) -> Option<Vec<std::ops::Range<usize>>> {
 
 /// A running node. It stops when this is dropped; its controls are those of
 /// [`Handle`].
-pub struct Node {
-    handle: Handle,
-    task: JoinHandle<()>,
-}
+pub type Node = Served<Handle>;
 
 impl Node {
     /// Starts a node with the default profile (regtest) on a free port of
@@ -85,27 +81,7 @@ impl Node {
         let answering = shared.clone();
         let answer = move |request, reset| server::respond(answering.clone(), request, reset);
         let task = tokio::spawn(wire::run(shared.switch.clone(), listener, answer));
-        let handle = Handle { shared };
-        Ok(Self { handle, task })
-    }
-
-    /// Controls that can be cloned and sent elsewhere.
-    pub fn handle(&self) -> Handle {
-        self.handle.clone()
-    }
-}
-
-impl Deref for Node {
-    type Target = Handle;
-
-    fn deref(&self) -> &Handle {
-        &self.handle
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.task.abort();
+        Ok(Self::new(Handle { shared }, task))
     }
 }
 
