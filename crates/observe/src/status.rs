@@ -200,11 +200,17 @@ pub struct DoorStatus {
 }
 
 /// What the process takes of its machine; 0 where the system does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProcessStatus {
     /// Memory in use, in bytes.
     pub resident_bytes: u64,
+    /// Processor time taken since the start, all threads together, in seconds.
+    pub cpu_seconds: f64,
+    /// When the process started, as a Unix time in seconds.
+    pub start_time: f64,
+    /// Asynchronous tasks that have not ended.
+    pub tasks: u64,
     /// File descriptors open.
     pub open_fds: u64,
     /// File descriptors it may open.

@@ -93,6 +93,8 @@ async fn gets_what_happens(collector: &Collector, lines: &str) {
         "heliostat_request_seconds",
         "heliostat_upstream_request_seconds",
         "heliostat_door_accepted",
+        "heliostat_tasks",
+        "process_cpu_seconds",
         "process_resident_memory_bytes",
     ] {
         assert!(metrics.contains_key(name), "{name} is missing");
