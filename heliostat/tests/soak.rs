@@ -10,7 +10,7 @@
 //! | `upstreams` | nodes that change their manners every two seconds, and reorgs |
 //! | `wallets` | clients that check every answer against the chain |
 //! | `attackers` | clients that mean no good |
-//! | `child` | the node, as a process of its own |
+//! | `child` | the node: the program, as a process of its own |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -21,6 +21,9 @@ mod attackers;
 mod cases;
 #[path = "soak/child.rs"]
 mod child;
+#[path = "process/running.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod running;
 #[path = "hostile/stage.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod stage;
@@ -64,10 +67,7 @@ const LEAST_A_SECOND: u64 = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_seconds_among_enemies_leave_nothing_behind() {
-    if child::is_child().await {
-        return;
-    }
-    let (samples, tally) = soak("twenty_seconds_among_enemies_leave_nothing_behind", SHORT).await;
+    let (samples, tally) = soak(SHORT).await;
     tally.must_be_right(SHORT.as_secs() * LEAST_A_SECOND);
     let (first, most) = (samples[0].memory, samples.iter().map(|s| s.memory).max());
     let grown = most.unwrap().saturating_sub(first);
@@ -76,16 +76,13 @@ async fn twenty_seconds_among_enemies_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_an_hour_among_enemies_takes_no_more_memory() {
-    if child::is_child().await {
-        return;
-    }
     let minutes = std::env::var("HELIOSTAT_SOAK_MINUTES").ok();
     let Some(minutes) = minutes.and_then(|text| text.parse::<u64>().ok()) else {
         eprintln!("skipped: HELIOSTAT_SOAK_MINUTES does not say for how long (30 is a good soak)");
         return;
     };
     let time = Duration::from_secs(minutes * 60);
-    let (samples, tally) = soak("half_an_hour_among_enemies_takes_no_more_memory", time).await;
+    let (samples, tally) = soak(time).await;
     tally.must_be_right(time.as_secs() * LEAST_A_SECOND);
     // Shorter ones are for trying out: they have no settled memory.
     if time > SETTLED + WINDOW * 2 {
@@ -105,13 +102,13 @@ fn mean(samples: &[Sample], from: Duration, to: Duration) -> u64 {
 
 /// Soaks for `time`; the samples of each second, and what the wallets got.
 /// Tasks and descriptors have to be those of a node at rest when it ends.
-async fn soak(test: &str, time: Duration) -> (Vec<Sample>, Tally) {
+async fn soak(time: Duration) -> (Vec<Sample>, Tally) {
     let upstreams = Upstreams::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let mut node = Node::start(test, &upstreams, folder.path()).await;
+    let mut node = Node::start(&upstreams, folder.path());
     node.ready().await;
     let tally = Tally::new(upstreams.known());
-    let mut samples = vec![node.sample(Duration::ZERO)];
+    let mut samples = vec![node.sample(Duration::ZERO).await];
     {
         let _everybody = [
             upstreams.misbehaving(),
@@ -122,7 +119,7 @@ async fn soak(test: &str, time: Duration) -> (Vec<Sample>, Tally) {
         while begun.elapsed() < time {
             sleep(Duration::from_secs(1)).await;
             node.must_live();
-            let sample = node.sample(begun.elapsed());
+            let sample = node.sample(begun.elapsed()).await;
             if samples.len().is_multiple_of(60) {
                 eprintln!("{sample:?} {tally:?}");
             }
@@ -131,7 +128,7 @@ async fn soak(test: &str, time: Duration) -> (Vec<Sample>, Tally) {
     }
     upstreams.behave().await;
     eprintln!("at the end: {:?} {tally:?}", samples.last());
-    eprintln!("after it: {:?}", at_rest(&mut node).await);
+    eprintln!("after it: {:?}", at_rest(&node).await);
     // And it still works.
     wallets::once(node.grpc(), &tally).await;
     node.end().await;
@@ -140,10 +137,10 @@ async fn soak(test: &str, time: Duration) -> (Vec<Sample>, Tally) {
 
 /// Waits until no more is there than a node at rest has: the connections of a
 /// sync are closed half a minute after it.
-async fn at_rest(node: &mut Node) -> Sample {
+async fn at_rest(node: &Node) -> Sample {
     let begun = Instant::now();
     loop {
-        let now = node.sample(Duration::ZERO);
+        let now = node.sample(Duration::ZERO).await;
         let rests = now.tasks <= TASKS_AT_REST && now.descriptors <= DESCRIPTORS_AT_REST;
         if rests && now.store_files <= STORE_FILES {
             return now;

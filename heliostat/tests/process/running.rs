@@ -1,27 +1,24 @@
 //! `heliostat zcash` as a child process, and what the tests ask it.
 
+#[path = "../child/daemon.rs"]
+mod daemon;
+
 use std::{
-    io::{BufRead, BufReader},
+    ops::{Deref, DerefMut},
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
-    time::Duration,
+    process::Command,
 };
 
-use heliostat_observe::Status;
+use daemon::Daemon;
 use heliostat_sim::zcash::{Generator, GeneratorConfig};
 use heliostat_zcash_proto::{ChainSpec, compact_tx_streamer_client::CompactTxStreamerClient};
 use tempfile::TempDir;
 
-/// How long anything may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// `heliostat zcash` as a child process on ports of its own.
 pub struct Process {
-    pub child: Child,
+    daemon: Daemon,
     pub grpc: String,
     pub observe: String,
-    log: Arc<Mutex<String>>,
 }
 
 impl Process {
@@ -52,82 +49,13 @@ impl Process {
     }
 
     /// Starts a command and reads its addresses from the log.
-    pub fn of(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut early = String::new();
-        let started = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            early.push_str(&line);
-            early.push('\n');
-            let event: serde_json::Value = serde_json::from_str(&line).ok()?;
-            (event["message"] == "started").then_some(event)
-        });
-        let started = started.expect("the process says where it listens");
-        let log = Arc::new(Mutex::new(early));
-        let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut log = kept.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let url = |field: &str| format!("http://{}", started[field].as_str().unwrap());
+    pub fn of(command: Command) -> Self {
+        let daemon = Daemon::of(command);
         Self {
-            grpc: url("grpc"),
-            observe: url("observe"),
-            child,
-            log,
+            grpc: daemon.url("grpc"),
+            observe: daemon.url("observe"),
+            daemon,
         }
-    }
-
-    pub async fn status(&self) -> Status {
-        let url = format!("{}/status", self.observe);
-        let reply = reqwest::get(url).await.unwrap().text().await.unwrap();
-        serde_json::from_str(&reply).unwrap()
-    }
-
-    /// Waits until the status is as wanted.
-    pub async fn until(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
-        let waiting = async {
-            loop {
-                let status = self.status().await;
-                if wanted(&status) {
-                    return status;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(status) => status,
-            Err(_) => panic!(
-                "not {what}: {:#?}\n{}",
-                self.status().await,
-                self.log.lock().unwrap()
-            ),
-        }
-    }
-
-    /// What it has logged since it started.
-    pub fn logged(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    /// Waits until the log has these words.
-    pub async fn until_logged(&self, words: &str) {
-        let waiting = async {
-            while !self.log.lock().unwrap().contains(words) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("not logged: {words}\n{}", self.log.lock().unwrap());
-        }
-    }
-
-    pub async fn code_of(&self, path: &str) -> u16 {
-        let reply = reqwest::get(format!("{}{path}", self.observe)).await;
-        reply.unwrap().status().as_u16()
     }
 
     pub async fn client(&self) -> CompactTxStreamerClient<tonic::transport::Channel> {
@@ -142,25 +70,23 @@ impl Process {
         latest.unwrap().into_inner().height
     }
 
-    pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
-        assert!(sent.success());
-    }
-
     /// Ends it with SIGTERM; the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
-        self.signal("-TERM");
-        self.child.wait().unwrap().code()
+    pub fn terminate(self) -> Option<i32> {
+        self.daemon.terminate()
     }
 }
 
-impl Drop for Process {
-    /// `kill -9`.
-    fn drop(&mut self) {
-        // Already gone where a test ended it another way.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Deref for Process {
+    type Target = Daemon;
+
+    fn deref(&self) -> &Daemon {
+        &self.daemon
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Daemon {
+        &mut self.daemon
     }
 }
 

@@ -1,25 +1,15 @@
-//! The node under soak: this test once more, as a process of its own, that
-//! tells its tasks every quarter of a second.
+//! The node under soak: the program, as a process of its own.
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
     time::Duration,
 };
 
-use heliostat::{config::Config, node};
-use tokio::{runtime::Handle, time::sleep};
+use tokio::time::{sleep, timeout};
 
-use crate::upstreams::Upstreams;
+use crate::{running::Process, upstreams::Upstreams};
 
-/// Names the configuration file in the environment of the child.
-const CHILD: &str = "HELIOSTAT_SOAK_CHILD";
 /// What the names of the store's files begin with.
 const STORE: &str = "soak.sqlite";
 /// How long anything may take before the test gives up on it.
@@ -37,46 +27,14 @@ pub struct Sample {
     pub store_files: u64,
 }
 
-/// Runs the node if this process is the child; never returns then, but by a
-/// signal or when its parent has gone.
-pub async fn is_child() -> bool {
-    let Ok(path) = std::env::var(CHILD) else {
-        return false;
-    };
-    let text = fs::read_to_string(path).unwrap();
-    let config = Config::parse(&text, "the soak's configuration").unwrap();
-    let running = node::start(config).await.unwrap();
-    eprintln!("serves {}", running.grpc_addr());
-    let gone = tokio::task::spawn_blocking(|| {
-        let mut nothing = String::new();
-        let _ended = std::io::stdin().read_line(&mut nothing);
-    });
-    let telling = async {
-        loop {
-            eprintln!("tasks {}", Handle::current().metrics().num_alive_tasks());
-            sleep(Duration::from_millis(250)).await;
-        }
-    };
-    tokio::select! {
-        () = telling => {}
-        _ = gone => {}
-    }
-    running.shutdown().await.unwrap();
-    eprintln!("ended");
-    true
-}
-
-/// The child, seen from outside.
-pub struct Node {
-    child: Child,
-    address: String,
-    tasks: Arc<AtomicU64>,
-}
+/// The process, seen from outside.
+pub struct Node(Process);
 
 impl Node {
-    pub async fn start(test: &str, upstreams: &Upstreams, folder: &Path) -> Self {
+    pub fn start(upstreams: &Upstreams, folder: &Path) -> Self {
         let mut text = format!(
-            "[door]\n[store]\naddress = 'sqlite:{}/{STORE}'\n[observe]\nlisten = '127.0.0.1:0'\n\
+            "[door]\n[store]\naddress = 'sqlite:{}/{STORE}'\n\
+             [observe]\nlisten = '127.0.0.1:0'\nlog-format = 'json'\n\
              [chain.zcash]\nledger = 'zcash'\nlisten = '127.0.0.1:0'\nnetwork = 'regtest'\n",
             folder.display()
         );
@@ -85,43 +43,16 @@ impl Node {
         }
         let config = folder.join("soak.toml");
         fs::write(&config, text).unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture"])
-            .env(CHILD, &config)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("serves ").map(str::to_owned));
-        let address = address.expect("the child says where it serves");
-        let tasks = Arc::new(AtomicU64::new(0));
-        let told = Arc::clone(&tasks);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                match line.strip_prefix("tasks ").map(str::parse) {
-                    Some(Ok(number)) => told.store(number, Relaxed),
-                    _ => eprintln!("child: {line}"),
-                }
-            }
-        });
-        Self {
-            child,
-            address,
-            tasks,
-        }
+        Self(Process::run(&config))
     }
 
     pub fn address(&self) -> std::net::SocketAddr {
-        self.address.parse().unwrap()
+        let address = self.0.grpc.strip_prefix("http://");
+        address.unwrap().parse().unwrap()
     }
 
     pub fn grpc(&self) -> String {
-        format!("http://{}", self.address)
+        self.0.grpc.clone()
     }
 
     /// Waits until it has the chain, whatever its upstreams do.
@@ -132,56 +63,38 @@ impl Node {
                 sleep(Duration::from_millis(50)).await;
             }
         };
-        let waited = tokio::time::timeout(PATIENCE, ready).await;
+        let waited = timeout(PATIENCE, ready).await;
         waited.expect("the chain is followed among liars");
     }
 
     pub fn must_live(&mut self) {
-        let ended = self.child.try_wait().unwrap();
+        let ended = self.0.child.try_wait().unwrap();
         assert!(ended.is_none(), "it ended by itself: {ended:?}");
     }
 
     /// What it takes now; memory is 0 where there is no `/proc`.
-    pub fn sample(&self, at: Duration) -> Sample {
-        let folder = format!("/proc/{}", self.child.id());
-        let status = fs::read_to_string(format!("{folder}/status")).unwrap_or_default();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let resident = resident.and_then(|line| line.split_whitespace().next());
-        let kilobytes: u64 = resident.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let open = fs::read_dir(format!("{folder}/fd")).into_iter().flatten();
-        // One that is closed meanwhile has no path.
+    pub async fn sample(&self, at: Duration) -> Sample {
+        let process = self.0.status().await.process;
+        // As the system tells them, which knows which are the store's. One
+        // that is closed meanwhile has no path.
+        let folder = format!("/proc/{}/fd", self.0.child.id());
+        let open = fs::read_dir(folder).into_iter().flatten();
         let paths = open.filter_map(|open| fs::read_link(open.ok()?.path()).ok());
         let is_store = |path: &PathBuf| path.to_string_lossy().contains(STORE);
         let (store_files, others): (Vec<_>, Vec<_>) = paths.partition(is_store);
         Sample {
             at,
-            memory: kilobytes << 10,
-            tasks: self.tasks.load(Relaxed),
+            memory: process.resident_bytes,
+            tasks: process.tasks,
             descriptors: others.len() as u64,
             store_files: store_files.len() as u64,
         }
     }
 
     /// Ends it in good order.
-    pub async fn end(mut self) {
-        drop(self.child.stdin.take());
-        let waiting = async {
-            loop {
-                if let Some(ended) = self.child.try_wait().unwrap() {
-                    return ended;
-                }
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let ended = tokio::time::timeout(PATIENCE, waiting).await;
-        assert!(ended.expect("it stops").success());
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Already gone where it ended in good order.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub async fn end(self) {
+        let ended = tokio::task::spawn_blocking(|| self.0.terminate());
+        let code = timeout(PATIENCE, ended).await.expect("it stops").unwrap();
+        assert_eq!(code, Some(0));
     }
 }

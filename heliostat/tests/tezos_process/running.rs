@@ -1,17 +1,13 @@
 //! Commands and daemons as child processes, and the nodes they ask.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+#[path = "../child/daemon.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod daemon;
 
-use heliostat_observe::Status;
+use std::process::Command;
+
+pub use daemon::Daemon;
 use heliostat_sim::tezos::{Network, Node, World, world::Settings};
-use serde_json::Value;
-
-/// How long anything may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a command said.
 pub struct Said {
@@ -111,39 +107,19 @@ impl Nodes {
     }
 }
 
-/// A daemon on ports of its own.
-pub struct Daemon {
-    child: Child,
-    started: Value,
-}
-
 impl Daemon {
     /// Starts it with these arguments, and waits until it listens.
     pub async fn start(args: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
         command.args(args);
-        Self::of(command).await
+        Self::beside(command).await
     }
 
-    /// Starts a command, and waits until it listens.
-    pub async fn of(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let started = tokio::task::spawn_blocking(move || {
-            let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-            let mut early = String::new();
-            let started = lines.by_ref().find_map(|line| {
-                let event: Value = serde_json::from_str(&line).unwrap_or_default();
-                early.push_str(&line);
-                (event["message"] == "started").then_some(event)
-            });
-            // Read on, so that the pipe never fills.
-            std::thread::spawn(move || lines.for_each(drop));
-            started.ok_or(early)
-        });
-        let started = started.await.unwrap();
-        let started = started.expect("the daemon says where it listens");
-        Self { child, started }
+    /// Starts a command, and waits until it listens, while the nodes in this
+    /// process go on answering.
+    pub async fn beside(command: Command) -> Self {
+        let started = tokio::task::spawn_blocking(move || Self::of(command));
+        started.await.unwrap()
     }
 
     /// The quick start over these nodes.
@@ -156,33 +132,6 @@ impl Daemon {
         Self::start(&args).await
     }
 
-    pub fn url(&self, field: &str) -> String {
-        format!("http://{}", self.started[field].as_str().unwrap())
-    }
-
-    pub async fn status(&self) -> Status {
-        let url = format!("{}/status", self.url("observe"));
-        let reply = reqwest::get(url).await.unwrap().text().await.unwrap();
-        serde_json::from_str(&reply).unwrap()
-    }
-
-    /// Waits until the status is as wanted.
-    pub async fn until(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
-        let waiting = async {
-            loop {
-                let status = self.status().await;
-                if wanted(&status) {
-                    return status;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(status) => status,
-            Err(_) => panic!("not {what}: {:#?}", self.status().await),
-        }
-    }
-
     /// Status, grade and body of an answer of the served RPC.
     pub async fn get(&self, path: &str) -> (u16, String, String) {
         let reply = reqwest::get(format!("{}{path}", self.url("rpc")));
@@ -190,28 +139,6 @@ impl Daemon {
         let grade = reply.headers().get("heliostat-assurance");
         let grade = grade.map_or("", |grade| grade.to_str().unwrap()).to_owned();
         (reply.status().as_u16(), grade, reply.text().await.unwrap())
-    }
-
-    /// Ends it with SIGTERM; the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Daemon {
-    /// `kill -9`.
-    fn drop(&mut self) {
-        // Already gone where a test ended it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -148,7 +148,7 @@ async fn a_tezos_daemon_agrees_on_reads_whatever_the_clock_says() {
     let args: Vec<_> = flags.iter().map(String::as_str).collect();
     let trusted = ["--store", "memory:", "--checkpoint", &checkpoint];
     let args = [&args[..], &trusted, &["--finality"], &PORTS, &JSON].concat();
-    let daemon = Daemon::of(clock.heliostat(&args)).await;
+    let daemon = Daemon::beside(clock.heliostat(&args)).await;
     daemon.until("ready", |status| status.ready).await;
     let url = daemon.url("observe");
     let bob = nodes.network.world().account("bob").id;
