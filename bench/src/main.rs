@@ -259,8 +259,14 @@ struct Baseline {
     listen: SocketAddr,
 }
 
+fn main() -> Result<()> {
+    // As the program does: some commands have its server in this process.
+    let _ = heliostat_allocator::keep_little();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn run() -> Result<()> {
     match Cli::parse().command {
         Command::Range(args) => range(args).await,
         Command::Unary(args) => unary(args).await,

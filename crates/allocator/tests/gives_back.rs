@@ -1,0 +1,44 @@
+//! A freed block goes back to the system although a large one was freed
+//! before, and a small one lies behind it.
+
+use std::{fs, hint::black_box, thread};
+
+use heliostat_allocator::{Unchanged, keep_little};
+
+/// What is allocated and freed, in bytes.
+const BLOCK: usize = 8 << 20;
+
+fn main() {
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) {
+        assert_eq!(keep_little(), Err(Unchanged::NotGlibc));
+        return;
+    }
+    let kept = kept_of_a_freed_block();
+    assert!(kept > BLOCK / 2, "glibc alone gives it back: {kept} kept");
+    assert_eq!(keep_little(), Ok(()));
+    let kept = kept_of_a_freed_block();
+    assert!(kept < BLOCK / 8, "{kept} bytes kept");
+
+    let beside_another = thread::spawn(keep_little).join();
+    assert_eq!(beside_another.expect("no panic"), Err(Unchanged::Threads));
+}
+
+/// How much more is resident after a block was filled and freed.
+fn kept_of_a_freed_block() -> usize {
+    // What teaches the allocator that such blocks are not large.
+    drop(black_box(vec![1_u8; BLOCK]));
+    let before = resident();
+    let block = black_box(vec![1_u8; BLOCK]);
+    let behind = black_box(vec![1_u8; 1 << 10]);
+    drop(block);
+    let after = resident();
+    drop(behind);
+    after.saturating_sub(before)
+}
+
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").expect("it exists");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.expect("a number").parse::<usize>().expect("in kB") << 10
+}
