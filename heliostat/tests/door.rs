@@ -24,6 +24,9 @@ mod access;
 mod certificates;
 #[path = "door/check.rs"]
 mod check;
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[path = "door/guarded.rs"]
 mod guarded;
 #[path = "door/issuer.rs"]

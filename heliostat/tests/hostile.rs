@@ -20,6 +20,9 @@
 
 #[path = "hostile/cases.rs"]
 mod cases;
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[path = "hostile/forks.rs"]
 mod forks;
 #[path = "hostile/liars.rs"]

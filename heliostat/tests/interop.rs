@@ -9,6 +9,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[path = "interop/heliostat.rs"]
 mod heliostat;
 #[path = "process/running.rs"]

@@ -6,6 +6,9 @@
 #[path = "../../crates/observe/tests/dashboard/browser.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod browser;
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[cfg(feature = "otlp")]
 #[path = "../../crates/observe/tests/otlp/collector.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]

@@ -25,6 +25,9 @@ mod broadcast;
 mod checkpoint;
 #[path = "process/checkpoint_stored.rs"]
 mod checkpoint_stored;
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[path = "process/codes.rs"]
 mod codes;
 #[path = "process/disk.rs"]

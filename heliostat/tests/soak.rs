@@ -10,7 +10,7 @@
 //! | `upstreams` | nodes that change their manners every two seconds, and reorgs |
 //! | `wallets` | clients that check every answer against the chain |
 //! | `attackers` | clients that mean no good |
-//! | `child` | the node: the program, as a process of its own |
+//! | `node` | the node: the program, as a process of its own |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -19,8 +19,11 @@ mod attackers;
 #[path = "hostile/cases.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod cases;
-#[path = "soak/child.rs"]
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod child;
+#[path = "soak/node.rs"]
+mod node;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;
@@ -34,7 +37,7 @@ mod wallets;
 
 use std::time::{Duration, Instant};
 
-use child::{Node, Sample};
+use node::{Node, Sample};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 use upstreams::Upstreams;

@@ -14,6 +14,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[path = "tezos_crash/client.rs"]
 mod client;
 #[path = "process/dice.rs"]

@@ -17,6 +17,9 @@
 mod broadcast;
 #[path = "tezos_process/check.rs"]
 mod check;
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[path = "tezos_process/daemon.rs"]
 mod daemon;
 #[path = "tezos_process/evidence.rs"]

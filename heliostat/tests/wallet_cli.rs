@@ -12,6 +12,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "process/child.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod child;
 #[path = "interop/heliostat.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod heliostat;

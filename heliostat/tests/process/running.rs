@@ -1,18 +1,16 @@
 //! `heliostat zcash` as a child process, and what the tests ask it.
 
-#[path = "../child/daemon.rs"]
-mod daemon;
-
 use std::{
     ops::{Deref, DerefMut},
     path::Path,
     process::Command,
 };
 
-use daemon::Daemon;
 use heliostat_sim::zcash::{Generator, GeneratorConfig};
 use heliostat_zcash_proto::{ChainSpec, compact_tx_streamer_client::CompactTxStreamerClient};
 use tempfile::TempDir;
+
+use crate::child::Daemon;
 
 /// `heliostat zcash` as a child process on ports of its own.
 pub struct Process {

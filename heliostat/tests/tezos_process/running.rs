@@ -1,13 +1,10 @@
 //! Commands and daemons as child processes, and the nodes they ask.
 
-#[path = "../child/daemon.rs"]
-#[allow(dead_code, reason = "each test file uses a part of it")]
-mod daemon;
-
 use std::process::Command;
 
-pub use daemon::Daemon;
 use heliostat_sim::tezos::{Network, Node, World, world::Settings};
+
+pub use crate::child::Daemon;
 
 /// What a command said.
 pub struct Said {
