@@ -260,14 +260,18 @@ struct Baseline {
 }
 
 fn main() -> Result<()> {
-    // As the program does: some commands have its server in this process.
-    let _ = heliostat_allocator::keep_little();
-    run()
+    let cli = Cli::parse();
+    // As the program does: some commands have its server in this process. The
+    // baseline has the allocator as it comes.
+    if !matches!(cli.command, Command::Baseline(_)) {
+        let _ = heliostat_allocator::keep_little();
+    }
+    run(cli.command)
 }
 
 #[tokio::main]
-async fn run() -> Result<()> {
-    match Cli::parse().command {
+async fn run(command: Command) -> Result<()> {
+    match command {
         Command::Range(args) => range(args).await,
         Command::Unary(args) => unary(args).await,
         Command::Baseline(args) => {
