@@ -241,8 +241,11 @@ fn encode_rows(
         let labels: Vec<_> = names.zip(values.iter().map(String::as_str)).collect();
         let mut encoder = encoder.encode_family(&labels)?;
         match counts {
-            // Counts are whole and not negative.
-            true => encoder.encode_counter::<NoLabelSet, _, u64>(&(*value as u64), None)?,
+            // Counts are not negative; those that are whole are written so.
+            true if value.fract() == 0.0 => {
+                encoder.encode_counter::<NoLabelSet, _, u64>(&(*value as u64), None)?;
+            }
+            true => encoder.encode_counter::<NoLabelSet, _, u64>(value, None)?,
             false => encoder.encode_gauge(value)?,
         }
     }

@@ -148,6 +148,17 @@ async fn metrics_carry_the_values_of_the_status() {
 }
 
 #[tokio::test]
+async fn processor_time_is_told_in_parts_of_a_second() {
+    let (_, text) = get_from(observed(chain()), "/metrics").await;
+    let mut lines = text.lines();
+    let told = lines.find_map(|line| line.strip_prefix("process_cpu_seconds_total"));
+    let value = told.and_then(|line| line.split_whitespace().last());
+    let seconds: f64 = value.expect("it is told").parse().expect("a number");
+    // It is counted in billionths.
+    assert!(seconds > 0.0 && seconds.fract() > 0.0, "{seconds}");
+}
+
+#[tokio::test]
 async fn readiness_follows_the_chains_reasons() {
     let (status, body) = get_from(observed(chain()), "/readyz").await;
     assert_eq!(
