@@ -14,15 +14,12 @@ use crate::status::ProcessStatus;
 const FDS: &str = "Max open files";
 
 /// Read once: the machine's own start moves when its clock is set.
-static STARTED: LazyLock<f64> = LazyLock::new(|| {
-    let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
-    start_time(&text("/proc/self/stat"), &text("/proc/stat"))
-});
+static STARTED: LazyLock<f64> =
+    LazyLock::new(|| start_time(&text("/proc/self/stat"), &text("/proc/stat")));
 
 /// What the process takes now. Zeroes where there is no `/proc`, and no tasks
 /// outside of a runtime.
 pub fn read() -> ProcessStatus {
-    let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
     // One of them is the folder that is being read.
     let open = fs::read_dir("/proc/self/fd").map_or(0, |all| all.count().saturating_sub(1));
     let tasks = Handle::try_current().map_or(0, |handle| handle.metrics().num_alive_tasks());
@@ -34,6 +31,11 @@ pub fn read() -> ProcessStatus {
         open_fds: open as u64,
         max_fds: max_fds(&text("/proc/self/limits")),
     }
+}
+
+/// A file of the system's; empty where there is none.
+fn text(file: &str) -> String {
+    fs::read_to_string(file).unwrap_or_default()
 }
 
 fn cpu_seconds() -> f64 {
