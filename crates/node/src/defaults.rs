@@ -2,6 +2,18 @@
 
 use std::time::Duration;
 
+// ---- answers ----
+
+/// Bytes of answers that are read from one upstream at a time, without small
+/// ones: the largest single answer that any ledger's nodes give (zebrad's cap
+/// is 50 MiB). A node that sends without end takes this once, and not for
+/// each question.
+pub const ROOM: usize = 50 << 20;
+
+/// Answers up to this size never wait for room: nearly all blocks, headers and
+/// proofs. Each of them is a question's, of which there are few at a time.
+pub const SMALL_ANSWER: usize = 128 << 10;
+
 // ---- following ----
 
 /// Requests in flight to the followed upstream. Enough to hide a round trip

@@ -12,6 +12,7 @@
 //! | [`outbox`] | [`Outbox`]: writes, each with a durable receipt and sent once |
 //! | [`access`] | [`Access`]: what proves to an upstream who we are, and it to us |
 //! | [`minimum`] | [`Minimum`]: the lowest grades an operator wants answered |
+//! | [`room`] | [`Room`]: memory for what one upstream answers |
 //! | [`unanswered`] | [`Unanswered`]: whether a request without an answer can have left |
 //! | [`progress`] | [`Progress`]: how far the replica is, for people |
 //! | [`replica`] | [`Replica`]: the seam towards a ledger's store layout |
@@ -32,6 +33,7 @@ pub mod minimum;
 pub mod outbox;
 pub mod progress;
 pub mod replica;
+pub mod room;
 pub mod unanswered;
 pub mod upstream;
 pub mod witness;
@@ -45,6 +47,7 @@ pub use minimum::Minimum;
 pub use outbox::Outbox;
 pub use progress::{Progress, State};
 pub use replica::Replica;
+pub use room::Room;
 pub use unanswered::Unanswered;
 pub use upstream::{
     Clock, Role, Served, Trouble, Upstream, UpstreamState, UpstreamStatus, Upstreams, system_clock,

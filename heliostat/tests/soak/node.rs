@@ -21,6 +21,8 @@ pub struct Sample {
     pub at: Duration,
     /// Resident, in bytes.
     pub memory: u64,
+    /// The most that was ever resident, in bytes: samples miss a burst.
+    pub most: u64,
     pub tasks: u64,
     /// Descriptors, without those of the store's files.
     pub descriptors: u64,
@@ -85,10 +87,19 @@ impl Node {
         Sample {
             at,
             memory: process.resident_bytes,
+            most: self.most_resident(),
             tasks: process.tasks,
             descriptors: others.len() as u64,
             store_files: store_files.len() as u64,
         }
+    }
+
+    fn most_resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.child.id()));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kilobytes.unwrap_or(0) << 10
     }
 
     /// Ends it in good order.

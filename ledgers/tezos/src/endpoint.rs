@@ -29,7 +29,7 @@ use std::{
 
 use bytes::Bytes;
 use heliostat_core::Fault;
-use heliostat_node::{Access, Asked};
+use heliostat_node::{Access, Asked, Room};
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::defaults;
@@ -91,6 +91,7 @@ pub struct Endpoint {
     access: Access,
     limits: Limits,
     in_flight: Semaphore,
+    room: Room,
     memory: Mutex<Memory>,
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -172,6 +173,7 @@ impl Endpoint {
             client,
             access,
             in_flight: Semaphore::new(limits.in_flight),
+            room: Room::default(),
             limits,
             memory: Mutex::default(),
             requests: AtomicU64::new(0),

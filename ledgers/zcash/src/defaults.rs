@@ -29,14 +29,9 @@ pub const POOL_IDLE: Duration = Duration::from_secs(15);
 /// two seconds.
 pub const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The first allocation for a reply that announces more: what a node says of
-/// its length is not believed beyond this before the bytes arrive.
-pub const FIRST_RESERVE: usize = 256 << 10;
-
-/// Raw replies beyond [`FIRST_RESERVE`] that are read from one node at a time.
-/// Nearly all blocks stay below; without this, a node that sends without end
-/// takes [`IN_FLIGHT`] times [`RAW_REPLY`] of memory, a quarter of a gigabyte.
-pub const LARGE_IN_FLIGHT: usize = 8;
+/// What a connection reads at a time, and the largest head of a reply. hyper
+/// would take up to 400 KiB for each of [`IN_FLIGHT`] connections, twice.
+pub const READ_BUFFER: usize = 64 << 10;
 
 /// A reply whose size does not grow with the chain (tip, info, txid).
 pub const SMALL_REPLY: usize = 256 << 10;

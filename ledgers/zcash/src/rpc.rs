@@ -31,7 +31,7 @@ use std::{
 
 use bytes::Bytes;
 use heliostat_core::Fault;
-use heliostat_node::{Access, Asked};
+use heliostat_node::{Access, Asked, Room};
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -100,8 +100,7 @@ struct Inner {
     access: Access,
     limits: Limits,
     slots: Semaphore,
-    /// For raw replies that are large.
-    large: Semaphore,
+    room: Room,
 }
 
 impl fmt::Debug for Rpc {
@@ -148,7 +147,7 @@ impl Rpc {
             login: Login::new(auth),
             access,
             slots: Semaphore::new(limits.in_flight.max(1)),
-            large: Semaphore::new(defaults::LARGE_IN_FLIGHT),
+            room: Room::default(),
             limits,
         };
         Ok(Self {
@@ -284,14 +283,11 @@ impl Rpc {
         let Inner {
             transport,
             limits,
-            large,
+            room,
             ..
         } = inner;
-        // Lists and address queries are rare, large, and answers to clients:
-        // they wait for nothing.
-        let large = (cap <= defaults::RAW_REPLY).then_some(large);
         let used = inner.header().await.map_err(RpcError::NotSent)?;
-        let first = transport.post(request.clone(), used.as_ref(), cap, limits.idle, large);
+        let first = transport.post(request.clone(), used.as_ref(), cap, limits.idle, room);
         let trouble = match first.await {
             Ok(reply) => return Ok(reply),
             Err(trouble) => trouble,
@@ -306,7 +302,7 @@ impl Rpc {
         let Some(header) = again else {
             return Err(self.explain(method, trouble));
         };
-        let second = transport.post(request, header.as_ref(), cap, limits.idle, large);
+        let second = transport.post(request, header.as_ref(), cap, limits.idle, room);
         second.await.map_err(|last| {
             // What a closed connection carried may have arrived.
             match (trouble, self.explain(method, last)) {

@@ -3,10 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use heliostat_core::Fault;
 use heliostat_node::{
     Access,
+    room::TooLarge,
     unanswered::{Unanswered, innermost},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -47,6 +48,12 @@ impl From<CallError> for Fault {
                 Self::Unreachable(format!("the answer exceeds {cap} bytes"))
             }
         }
+    }
+}
+
+impl From<TooLarge> for CallError {
+    fn from(TooLarge(cap): TooLarge) -> Self {
+        Self::TooLarge(cap)
     }
 }
 
@@ -210,34 +217,14 @@ async fn send(
 ) -> Result<Reply, CallError> {
     endpoint.count(1, 0);
     let mut response = ask(endpoint, request).await?;
-    let announced = response.content_length().unwrap_or(0);
-    if usize::try_from(announced).map_or(true, |announced| announced > cap) {
-        return Err(CallError::TooLarge(cap));
-    }
+    let mut answer = endpoint.room.answer(cap, response.content_length())?;
     let status = response.status().as_u16();
     let content_type = response.headers().get(header::CONTENT_TYPE).cloned();
-    // Most answers come in one piece, which is then not copied.
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
     while let Some(piece) = response.chunk().await.map_err(broken)? {
         endpoint.count(0, piece.len());
-        if first.len() + rest.len() + piece.len() > cap {
-            return Err(CallError::TooLarge(cap));
-        }
-        if first.is_empty() && rest.is_empty() {
-            first = piece;
-            continue;
-        }
-        if rest.is_empty() {
-            rest.extend_from_slice(&std::mem::take(&mut first));
-        }
-        rest.extend_from_slice(&piece);
+        answer.take(piece).await?;
     }
-    let body = if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    };
+    let body = answer.whole();
     Ok(Reply {
         status,
         content_type,

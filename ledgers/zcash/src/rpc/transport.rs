@@ -2,9 +2,10 @@
 
 use std::{error::Error as StdError, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use heliostat_node::{
-    Access,
+    Access, Room,
+    room::TooLarge,
     unanswered::{Unanswered, innermost},
 };
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -14,7 +15,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
 use super::Limits;
 use crate::{defaults, error::Error};
@@ -76,20 +77,20 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(defaults::POOL_IDLE)
             .pool_max_idle_per_host(limits.in_flight)
+            .http1_max_buf_size(defaults::READ_BUFFER)
             .build(connector);
         Ok(Self::Plain(Box::new(client), uri))
     }
 
     /// Sends a request and reads the reply, which may have `cap` bytes and may
-    /// not fall silent for longer than `idle`. One that turns out to be large
-    /// waits for a permit of `large`, where that is given.
+    /// not fall silent for longer than `idle`.
     pub async fn post(
         &self,
         body: Bytes,
         login: Option<&HeaderValue>,
         cap: usize,
         idle: Duration,
-        large: Option<&Semaphore>,
+        room: &Room,
     ) -> Result<Reply, Trouble> {
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
         match self {
@@ -104,7 +105,7 @@ impl Transport {
                 let response = client.request(request).await;
                 let response = response
                     .map_err(|error| Trouble::from(Unanswered::of(&error, error.is_connect())))?;
-                read(response, cap, idle, large).await
+                read(response, cap, idle, room).await
             }
             Self::Tls(client, url) => {
                 let mut request = client.post(url.clone()).header(header::CONTENT_TYPE, JSON);
@@ -114,7 +115,7 @@ impl Transport {
                 let response = request.body(body).send().await;
                 let response =
                     response.map_err(|error| Trouble::from(Unanswered::of_reqwest(error)))?;
-                read(Response::<reqwest::Body>::from(response), cap, idle, large).await
+                read(Response::<reqwest::Body>::from(response), cap, idle, room).await
             }
         }
     }
@@ -129,11 +130,17 @@ impl From<Unanswered> for Trouble {
     }
 }
 
+impl From<TooLarge> for Trouble {
+    fn from(TooLarge(cap): TooLarge) -> Self {
+        Self::TooLarge(cap)
+    }
+}
+
 async fn read<B>(
     response: Response<B>,
     cap: usize,
     idle: Duration,
-    large: Option<&Semaphore>,
+    room: &Room,
 ) -> Result<Reply, Trouble>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -144,14 +151,7 @@ where
         return Err(Trouble::Refused(status.as_u16()));
     }
     let mut body = response.into_body();
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > cap {
-        return Err(Trouble::TooLarge(cap));
-    }
-    // Most replies come in one piece, which is then not copied.
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    let mut permit = None;
+    let mut answer = room.answer(cap, body.size_hint().exact())?;
     loop {
         let frame = match timeout(idle, body.frame()).await {
             Err(_) => return Err(Trouble::Silent),
@@ -159,34 +159,10 @@ where
             Ok(Some(Err(error))) => return Err(Trouble::Broken(innermost(&error))),
             Ok(Some(Ok(frame))) => frame,
         };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if first.len() + rest.len() + data.len() > cap {
-            return Err(Trouble::TooLarge(cap));
+        if let Ok(data) = frame.into_data() {
+            answer.take(data).await?;
         }
-        let length = first.len() + rest.len() + data.len();
-        if let Some(large) = large.filter(|_| permit.is_none() && length > defaults::FIRST_RESERVE)
-        {
-            // The semaphore is never closed.
-            permit = large.acquire().await.ok();
-        }
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-            continue;
-        }
-        if rest.is_empty() {
-            let here = first.len() + data.len();
-            rest.reserve(here.max(announced.min(defaults::FIRST_RESERVE)));
-            rest.extend_from_slice(&first);
-            first = Bytes::new();
-        }
-        rest.extend_from_slice(&data);
     }
-    let body = if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    };
+    let body = answer.whole();
     Ok(Reply { status, body })
 }
