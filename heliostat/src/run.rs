@@ -57,6 +57,11 @@ fn until(config: Config, file: Option<PathBuf>, notes: &[String]) -> Result<(), 
     for note in notes {
         tracing::warn!("{note}");
     }
+    match heliostat_allocator::outcome() {
+        Some(Ok(())) => tracing::debug!("the allocator gives freed memory back to the system"),
+        Some(Err(why)) => tracing::debug!("the allocator is left as it is: {why}"),
+        None => {}
+    }
     runtime.block_on(async {
         // Installed before anything starts: a signal during the start must
         // not kill a process that is opening its store.

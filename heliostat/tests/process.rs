@@ -4,6 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `running` | the process as a child, and what tests ask it |
+//! | `allocator` | whether freed memory goes back to the system |
 //! | `broadcast` | writes that go to several nodes |
 //! | `checkpoint` | chains joined in the middle |
 //! | `checkpoint_stored` | a checkpoint given to a store with a chain in it |
@@ -19,6 +20,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "process/allocator.rs"]
+mod allocator;
 #[path = "process/broadcast.rs"]
 mod broadcast;
 #[path = "process/checkpoint.rs"]

@@ -11,6 +11,8 @@
 //!
 //! Other C libraries are left as they are.
 
+use std::{fmt, sync::OnceLock};
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc;
 
@@ -27,6 +29,9 @@ pub const ARENAS_PER_PROCESSOR: usize = 2;
 /// Arenas there may be on any machine.
 pub const LEAST_ARENAS: usize = 4;
 
+/// What the first [`keep_little`] came to.
+static OUTCOME: OnceLock<Result<(), Unchanged>> = OnceLock::new();
+
 /// Why nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unchanged {
@@ -40,6 +45,17 @@ pub enum Unchanged {
     Refused,
 }
 
+impl fmt::Display for Unchanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotGlibc => "the C library is not glibc",
+            Self::SetByEnvironment => "the environment has settings of it",
+            Self::Threads => "the process had more than one thread",
+            Self::Refused => "it refused",
+        })
+    }
+}
+
 /// Makes the allocator keep little of what is freed, for as long as the
 /// process lives. To be called first of all in `main`: it changes nothing
 /// once there is a second thread.
@@ -48,7 +64,15 @@ pub enum Unchanged {
 /// Why nothing was changed. The process works all the same.
 pub fn keep_little() -> Result<(), Unchanged> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    return glibc::keep_little();
+    let outcome = glibc::keep_little();
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    return Err(Unchanged::NotGlibc);
+    let outcome = Err(Unchanged::NotGlibc);
+    // The first call counts: later ones come when there are threads.
+    let _ = OUTCOME.set(outcome);
+    outcome
+}
+
+/// What the first [`keep_little`] came to; `None` before it.
+pub fn outcome() -> Option<Result<(), Unchanged>> {
+    OUTCOME.get().copied()
 }

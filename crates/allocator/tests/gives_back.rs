@@ -3,7 +3,7 @@
 
 use std::{env, fs, hint::black_box, process::Command, thread};
 
-use heliostat_allocator::{Unchanged, keep_little};
+use heliostat_allocator::{Unchanged, keep_little, outcome};
 
 /// What is allocated and freed, in bytes.
 const BLOCK: usize = 8 << 20;
@@ -20,6 +20,7 @@ fn main() {
         return;
     }
     let before = kept_of_a_freed_block();
+    assert_eq!(outcome(), None);
     let done = keep_little();
     if done == Err(Unchanged::SetByEnvironment) {
         eprintln!("skipped: the environment has settings of the allocator");
@@ -34,6 +35,8 @@ fn main() {
     assert_eq!(beside_another.expect("no panic"), Err(Unchanged::Threads));
 
     let itself = env::current_exe().expect("it has a path");
+    assert_eq!(outcome(), Some(Ok(())), "the first call counts");
+
     let in_charge = Command::new(itself)
         .arg(ENVIRONMENT)
         .env("MALLOC_ARENA_MAX", "1")
