@@ -47,11 +47,13 @@ const NEIGHBOURS: usize = 250;
 /// The second byte of the first attack's addresses; each attack has its own,
 /// so that nobody is punished for the one before.
 const ATTACKERS: usize = 16;
+/// A method that waits for the whole of its request.
+const TAKES_A_BODY: &str = "/cash.z.wallet.sdk.rpc.CompactTxStreamer/SendTransaction";
 /// How often the server's memory is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Every attack, by name.
-pub const ATTACKS: [&str; 8] = [
+pub const ATTACKS: [&str; 9] = [
     "slow-headers",
     "slow-body",
     "silent",
@@ -60,6 +62,7 @@ pub const ATTACKS: [&str; 8] = [
     "continuation",
     "settings",
     "ping",
+    "late-body",
 ];
 
 /// What to do.
@@ -109,7 +112,7 @@ pub async fn run(plan: Plan) -> Result<()> {
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for name in names {
         let count = match name.as_str() {
-            "slow-headers" | "slow-body" | "silent" => plan.sockets,
+            "slow-headers" | "slow-body" | "late-body" | "silent" => plan.sockets,
             _ => plan.floods,
         };
         let before = good_client(&host, Until::Over(BASELINE)).await?;
@@ -357,6 +360,7 @@ async fn one(target: Target, name: &str, n: usize) -> Result<Duration> {
     match name {
         "slow-headers" => attacks::slow_headers(stream, over_http2).await,
         "slow-body" => attacks::slow_body(stream, over_http2).await,
+        "late-body" => attacks::late_body(stream, over_http2, TAKES_A_BODY).await,
         "silent" => attacks::silent(stream).await,
         "unread" => attacks::unread(stream, over_http2).await,
         "rapid-reset" => attacks::flood(stream, Flood::RapidReset).await,

@@ -195,6 +195,11 @@ async fn attackers_are_disconnected_and_leave_nothing_behind() {
     })
     .await;
     assert_eq!(cut(Cut::Body), SLOW as u64);
+    besiege(&good, SLOW, address, |stream, n| {
+        attacks::late_body(stream, http2(n), "/take")
+    })
+    .await;
+    assert_eq!(cut(Cut::Body), 2 * SLOW as u64);
     besiege(&good, FLOODS, address, |stream, _| attacks::silent(stream)).await;
     assert_eq!(cut(Cut::Silent), FLOODS as u64);
     besiege(&good, FLOODS, address, |stream, n| {
