@@ -9,8 +9,11 @@
 //! | `cases`, `stage` | the simulated node's whole catalogue, and the chain it stands on |
 //! | `upstreams` | nodes that change their manners every two seconds, and reorgs |
 //! | `wallets` | clients that check every answer against the chain |
+//! | `octez` | Tezos nodes: every lie, every fault, and a chain that goes on |
+//! | `readers` | clients that check every answer of the Tezos chain |
+//! | `tally` | what clients got |
 //! | `attackers` | clients that mean no good |
-//! | `node` | the node: the program, as a process of its own |
+//! | `node` | the node: the program, as a process of its own, with both chains |
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -24,26 +27,38 @@ mod cases;
 mod child;
 #[path = "soak/node.rs"]
 mod node;
+#[path = "soak/octez.rs"]
+mod octez;
+#[path = "soak/readers.rs"]
+mod readers;
 #[path = "process/running.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod running;
 #[path = "hostile/stage.rs"]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod stage;
+#[path = "soak/tally.rs"]
+mod tally;
 #[path = "soak/upstreams.rs"]
 mod upstreams;
 #[path = "soak/wallets.rs"]
 mod wallets;
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use heliostat_node::defaults::{ROOM, SMALL_ANSWER};
 use heliostat_zcash::defaults::IN_FLIGHT;
 use node::{Node, Sample};
+use octez::Octez;
+use readers::Readers;
+use tally::Tally;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 use upstreams::Upstreams;
-use wallets::Tally;
+use wallets::Checks;
 
 /// How long the suite soaks: until the moody node has answered everything with
 /// a gigabyte, which begins after twenty seconds.
@@ -51,16 +66,17 @@ const SHORT: Duration = Duration::from_secs(24);
 /// How long things may take to calm down once everybody has left: idle
 /// connections are closed after a minute.
 const CALM: Duration = Duration::from_secs(150);
-/// Tasks of a node at rest: its own, some twenty, and those of a few
-/// connections to upstreams that come and go.
-const TASKS_AT_REST: u64 = 36;
-/// Descriptors of a node at rest, without its store's: its own, fifteen,
-/// and those of the same connections.
-const DESCRIPTORS_AT_REST: u64 = 27;
-/// Descriptors of the store's files: it opens eight readers when they are
+/// Tasks of a node at rest: its own, some thirty, those of a few connections
+/// that come and go, and up to three for the stream of heads of each octez
+/// node.
+const TASKS_AT_REST: u64 = 36 + 3 * octez::NODES as u64;
+/// Descriptors of a node at rest, without its stores': its own, some fifteen,
+/// and those of the same connections and streams.
+const DESCRIPTORS_AT_REST: u64 = 27 + octez::NODES as u64;
+/// Descriptors of the two stores' files: each opens eight readers when they are
 /// needed and keeps them, each with the database and its log, as the writer
 /// has them too; and the log's index and the lock.
-const STORE_FILES: u64 = 20;
+const STORE_FILES: u64 = 2 * 20;
 /// From here on memory may grow by a tenth.
 const SETTLED: Duration = Duration::from_secs(5 * 60);
 /// Over how long memory is averaged.
@@ -77,8 +93,7 @@ const LEAST_A_SECOND: u64 = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_while_among_enemies_leaves_nothing_behind() {
-    let (samples, rest, tally) = soak(SHORT).await;
-    tally.must_be_right(SHORT.as_secs() * LEAST_A_SECOND);
+    let (samples, rest) = soak(SHORT).await;
     let first = samples[0].memory;
     let (kept, most) = (rest.memory, rest.most);
     eprintln!("memory: {first} bytes at first, {kept} at rest, {most} at most");
@@ -94,8 +109,7 @@ async fn half_an_hour_among_enemies_takes_no_more_memory() {
         return;
     };
     let time = Duration::from_secs(minutes * 60);
-    let (samples, _, tally) = soak(time).await;
-    tally.must_be_right(time.as_secs() * LEAST_A_SECOND);
+    let (samples, _) = soak(time).await;
     // Shorter ones are for trying out: they have no settled memory.
     if time > SETTLED + WINDOW * 2 {
         let settled = mean(&samples, SETTLED, SETTLED + WINDOW);
@@ -112,21 +126,29 @@ fn mean(samples: &[Sample], from: Duration, to: Duration) -> u64 {
     memory.iter().sum::<u64>() / memory.len().max(1) as u64
 }
 
-/// Soaks for `time`; the samples of each second, the one of the node at rest
-/// after it, and what the wallets got.
-/// Tasks and descriptors have to be those of a node at rest when it ends.
-async fn soak(time: Duration) -> (Vec<Sample>, Sample, Tally) {
-    let upstreams = Upstreams::start().await;
+/// Soaks for `time`; the samples of each second, and the one of the node at
+/// rest after it. Nothing may be answered wrong, and tasks and descriptors have
+/// to be those of a node at rest when it ends.
+async fn soak(time: Duration) -> (Vec<Sample>, Sample) {
+    let (upstreams, octez) = (Upstreams::start().await, Octez::start().await);
     let folder = tempfile::tempdir().unwrap();
-    let mut node = Node::start(&upstreams, folder.path());
+    let mut node = Node::start(&upstreams, &octez, folder.path());
+    let (zcash, tezos) = (Tally::default(), Tally::default());
+    let checks = Checks::new(upstreams.known(), zcash.clone());
+    let readers = Readers::new(node.rpc(), octez.network(), tezos.clone());
     node.ready().await;
-    let tally = Tally::new(upstreams.known());
+    readers.ready().await;
     let mut samples = vec![node.sample(Duration::ZERO).await];
     {
+        let spawned = |task| AbortOnDropHandle::new(task);
+        let (grpc, rpc) = (socket(&node.grpc()), socket(&node.rpc()));
         let _everybody = [
             upstreams.misbehaving(),
-            AbortOnDropHandle::new(tokio::spawn(wallets::all(node.grpc(), tally.clone()))),
-            AbortOnDropHandle::new(tokio::spawn(attackers::all(node.address()))),
+            octez.misbehaving(),
+            spawned(tokio::spawn(wallets::all(node.grpc(), checks.clone()))),
+            spawned(tokio::spawn(readers.clone().all())),
+            spawned(tokio::spawn(attackers::all(grpc, attackers::of_zcash))),
+            spawned(tokio::spawn(attackers::all(rpc, attackers::of_tezos))),
         ];
         let begun = Instant::now();
         while begun.elapsed() < time {
@@ -134,19 +156,29 @@ async fn soak(time: Duration) -> (Vec<Sample>, Sample, Tally) {
             node.must_live();
             let sample = node.sample(begun.elapsed()).await;
             if samples.len().is_multiple_of(60) {
-                eprintln!("{sample:?} {tally:?}");
+                eprintln!("{sample:?} zcash: {zcash:?}, tezos: {tezos:?}");
             }
             samples.push(sample);
         }
     }
     upstreams.behave().await;
-    eprintln!("at the end: {:?} {tally:?}", samples.last());
+    octez.behave().await;
+    let last = samples.last();
+    eprintln!("at the end: {last:?} zcash: {zcash:?}, tezos: {tezos:?}");
     let rest = at_rest(&node).await;
     eprintln!("after it: {rest:?}");
     // And it still works.
-    wallets::once(node.grpc(), &tally).await;
+    wallets::once(node.grpc(), &checks).await;
+    readers.each().await;
     node.end().await;
-    (samples, rest, tally)
+    for tally in [zcash, tezos] {
+        tally.must_be_right(time.as_secs() * LEAST_A_SECOND);
+    }
+    (samples, rest)
+}
+
+fn socket(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").parse().unwrap()
 }
 
 /// Waits until no more is there than a node at rest has: the connections of a

@@ -6,6 +6,7 @@ use std::fs;
 use heliostat_zcash_proto::{
     ChainSpec, Empty, compact_tx_streamer_client::CompactTxStreamerClient,
 };
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
 use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{
@@ -84,11 +85,13 @@ async fn a_network_that_is_denied_is_cut_where_it_is_connected() {
     let ended = stream.into_inner().message().await;
     assert!(ended.is_err(), "{ended:?}");
     assert!(newest(&mut client).await.is_err());
-    assert!(
-        reqwest::get(format!("{}/livez", process.observe))
-            .await
-            .is_err()
-    );
+    // A client may have said so without a new connection.
+    for url in [&process.grpc, &process.observe] {
+        let address = url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let read = stream.read(&mut [0]).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
     changed(&rig, &process, 2, denied, "deny-networks = []").await;
     assert_eq!(process.served_height().await, HEIGHT);
     let door = &process.status().await.doors["zcash"];

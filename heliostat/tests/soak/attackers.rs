@@ -19,11 +19,17 @@ const EACH: u8 = 8;
 const HOLD: Duration = Duration::from_secs(15);
 /// The pause between two attempts of one that is quick.
 const QUICK: Duration = Duration::from_millis(50);
+/// A body that no ledger takes, in bytes.
+const HUGE: usize = 5 << 20;
 /// The first bytes of HTTP/2, and a SETTINGS frame.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+/// What those call who should not: a path, a type of content, and a body, for
+/// the given turn of the given caller.
+pub type Calls = fn(u64, u8) -> (String, &'static str, Vec<u8>);
+
 /// Attacks for ever.
-pub async fn all(to: SocketAddr) {
+pub async fn all(to: SocketAddr, questions: Calls) {
     let mut all = tokio::task::JoinSet::new();
     for number in 0..EACH {
         all.spawn(forever(to, 2, number, nothing_to_say));
@@ -31,7 +37,7 @@ pub async fn all(to: SocketAddr) {
         all.spawn(forever(to, 4, number, garbage));
         all.spawn(forever(to, 5, number, in_and_out));
         all.spawn(forever(to, 6, number, reads_nothing));
-        all.spawn(calls(to, number));
+        all.spawn(calls(to, number, questions));
     }
     while all.join_next().await.is_some() {}
 }
@@ -129,7 +135,7 @@ async fn frame(stream: &mut TcpStream, kind: u8, flags: u8, body: &[u8]) -> std:
 }
 
 /// Calls that nobody should make, and streams that are left at once.
-async fn calls(to: SocketAddr, number: u8) {
+async fn calls(to: SocketAddr, number: u8, questions: Calls) {
     let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 7));
     let client = Client::builder()
         .http2_prior_knowledge()
@@ -138,23 +144,16 @@ async fn calls(to: SocketAddr, number: u8) {
         .timeout(HOLD)
         .build()
         .expect("a client");
-    let base = format!("http://{to}/cash.z.wallet.sdk.rpc.CompactTxStreamer");
-    let huge = vec![0; 5 << 20];
     for turn in u64::from(number).. {
-        let (method, body) = match turn % 7 {
-            0 => ("GetMempoolStream", framed(&[])),
-            1 => ("GetBlockRange", framed(&[10, 2, 8, 1, 18, 3, 8, 150, 1])),
-            2 => ("GetBlockRange", framed(&[0xff; 64])),
-            3 => ("SendTransaction", framed(&huge)),
-            4 => ("SendTransaction", framed(&unique(turn, number))),
-            5 => ("GetTaddressBalance", framed(&[10, 1, 120])),
-            _ => ("NoSuchMethod", framed(&[1])),
+        let (path, content, body) = questions(turn, number);
+        let url = format!("http://{to}{path}");
+        let call = match body.is_empty() {
+            true => client.get(url),
+            false => client.post(url).body(body),
         };
-        let call = client
-            .post(format!("{base}/{method}"))
-            .header("content-type", "application/grpc")
+        let call = call
+            .header("content-type", content)
             .header("te", "trailers")
-            .body(body)
             .send();
         if let Ok(Ok(reply)) = timeout(Duration::from_secs(2), call).await {
             // Left in the middle of the answer, or read to its end.
@@ -164,6 +163,46 @@ async fn calls(to: SocketAddr, number: u8) {
         }
         sleep(QUICK * 4).await;
     }
+}
+
+/// Of the Zcash chain.
+pub fn of_zcash(turn: u64, number: u8) -> (String, &'static str, Vec<u8>) {
+    let (method, body) = match turn % 7 {
+        0 => ("GetMempoolStream", framed(&[])),
+        1 => ("GetBlockRange", framed(&[10, 2, 8, 1, 18, 3, 8, 150, 1])),
+        2 => ("GetBlockRange", framed(&[0xff; 64])),
+        3 => ("SendTransaction", framed(&vec![0; HUGE])),
+        4 => ("SendTransaction", framed(&unique(turn, number))),
+        5 => ("GetTaddressBalance", framed(&[10, 1, 120])),
+        _ => ("NoSuchMethod", framed(&[1])),
+    };
+    let path = format!("/cash.z.wallet.sdk.rpc.CompactTxStreamer/{method}");
+    (path, "application/grpc", body)
+}
+
+/// Of the Tezos chain.
+pub fn of_tezos(turn: u64, number: u8) -> (String, &'static str, Vec<u8>) {
+    let head = "/chains/main/blocks/head";
+    let (path, body) = match turn % 8 {
+        0 => ("/monitor/heads/main".to_owned(), Vec::new()),
+        1 => (format!("{head}/context/raw/bytes"), Vec::new()),
+        2 => (
+            format!("{head}/context/contracts/{turn}/balance"),
+            Vec::new(),
+        ),
+        3 => ("/injection/operation".to_owned(), vec![b'0'; HUGE]),
+        4 => {
+            let operation = format!("\"{}\"", hex::encode(unique(turn, number)));
+            ("/injection/operation".to_owned(), operation.into_bytes())
+        }
+        5 => (
+            format!("{head}/helpers/scripts/run_operation"),
+            b"{\"operation\":[".repeat(200),
+        ),
+        6 => (format!("{head}/../../{}", "x/".repeat(900)), Vec::new()),
+        _ => (format!("/no/such/{turn}"), Vec::new()),
+    };
+    (path, "application/json", body)
 }
 
 /// A transaction that nobody takes, another one each time.

@@ -8,10 +8,10 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use crate::{running::Process, upstreams::Upstreams};
+use crate::{octez::Octez, running::Process, upstreams::Upstreams};
 
-/// What the names of the store's files begin with.
-const STORE: &str = "soak.sqlite";
+/// What the names of the stores' files have in them.
+const STORE: &str = ".sqlite";
 /// How long anything may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(100);
 
@@ -33,9 +33,9 @@ pub struct Sample {
 pub struct Node(Process);
 
 impl Node {
-    pub fn start(upstreams: &Upstreams, folder: &Path) -> Self {
+    pub fn start(upstreams: &Upstreams, octez: &Octez, folder: &Path) -> Self {
         let mut text = format!(
-            "[door]\n[store]\naddress = 'sqlite:{}/{STORE}'\n\
+            "[door]\n[store]\naddress = 'sqlite:{}/{{chain}}{STORE}'\n\
              [observe]\nlisten = '127.0.0.1:0'\nlog-format = 'json'\n\
              [chain.zcash]\nledger = 'zcash'\nlisten = '127.0.0.1:0'\nnetwork = 'regtest'\n",
             folder.display()
@@ -43,18 +43,20 @@ impl Node {
         for url in upstreams.urls() {
             text.push_str(&format!("[[chain.zcash.upstream]]\nurl = '{url}'\n"));
         }
+        text.push_str(&octez.table());
         let config = folder.join("soak.toml");
         fs::write(&config, text).unwrap();
         Self(Process::run(&config))
     }
 
-    pub fn address(&self) -> std::net::SocketAddr {
-        let address = self.0.grpc.strip_prefix("http://");
-        address.unwrap().parse().unwrap()
-    }
-
+    /// Where the Zcash chain is served.
     pub fn grpc(&self) -> String {
         self.0.grpc.clone()
+    }
+
+    /// Where the Tezos chain is served.
+    pub fn rpc(&self) -> String {
+        self.0.url("rpc")
     }
 
     /// Waits until it has the chain, whatever its upstreams do.

@@ -1,12 +1,6 @@
 //! Clients that check every answer against the chain.
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use heliostat_sim::zcash::Block;
@@ -17,7 +11,7 @@ use heliostat_zcash_proto::{
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status, transport::Channel};
 
-use crate::upstreams::Known;
+use crate::{tally::Tally, upstreams::Known};
 
 pub type Client = CompactTxStreamerClient<Channel>;
 
@@ -27,63 +21,31 @@ const WALLETS: u64 = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long a wallet waits for an answer.
 const WAIT: Duration = Duration::from_secs(90);
-/// The wrong answers that are shown.
-const SHOWN: usize = 10;
 
-/// What the wallets got.
+/// What the wallets get, held to what may be served.
 #[derive(Clone)]
-pub struct Tally {
+pub struct Checks {
     known: Known,
-    good: Arc<AtomicU64>,
-    refused: Arc<AtomicU64>,
-    wrong: Arc<Mutex<Vec<String>>>,
+    tally: Tally,
 }
 
-impl std::fmt::Debug for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (good, refused) = (self.good.load(Relaxed), self.refused.load(Relaxed));
-        let wrong = self.wrong.lock().unwrap().len();
-        write!(f, "good {good}, refused {refused}, wrong {wrong}")
-    }
-}
-
-impl Tally {
-    pub fn new(known: Known) -> Self {
-        Self {
-            known,
-            good: Arc::default(),
-            refused: Arc::default(),
-            wrong: Arc::default(),
-        }
-    }
-
-    /// Nothing was wrong, and at least so many answers came.
-    pub fn must_be_right(&self, least: u64) {
-        let wrong = self.wrong.lock().unwrap();
-        assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(SHOWN)]);
-        let good = self.good.load(Relaxed);
-        assert!(good >= least, "{good} good answers, {least} are due");
-    }
-
-    fn wrong(&self, words: String) {
-        let mut wrong = self.wrong.lock().unwrap();
-        if wrong.len() < SHOWN * 10 {
-            wrong.push(words);
-        }
+impl Checks {
+    pub fn new(known: Known, tally: Tally) -> Self {
+        Self { known, tally }
     }
 
     /// An answer, or a refusal that may be.
     fn check<T>(&self, what: &str, answer: Result<T, Status>, right: impl FnOnce(&T) -> bool) {
         match answer {
-            Ok(answer) if right(&answer) => _ = self.good.fetch_add(1, Relaxed),
-            Ok(_) => self.wrong(what.to_owned()),
+            Ok(answer) if right(&answer) => self.tally.good(),
+            Ok(_) => self.tally.wrong(what.to_owned()),
             Err(status) => match status.code() {
                 // A reorg under it, an upstream that is away, a write of
                 // which nobody knows what became.
                 Code::Aborted | Code::OutOfRange | Code::Unavailable | Code::Unknown => {
-                    self.refused.fetch_add(1, Relaxed);
+                    self.tally.refused();
                 }
-                _ => self.wrong(format!("{what}: {status}")),
+                _ => self.tally.wrong(format!("{what}: {status}")),
             },
         }
     }
@@ -115,25 +77,27 @@ pub async fn height(client: &mut Client) -> u64 {
 }
 
 /// Asks for ever.
-pub async fn all(url: String, tally: Tally) {
-    let wallets = (0..WALLETS).map(|number| wallet(url.clone(), tally.clone(), number));
+pub async fn all(url: String, checks: Checks) {
+    let wallets = (0..WALLETS).map(|number| wallet(url.clone(), checks.clone(), number));
     futures::future::join_all(wallets).await;
 }
 
-async fn wallet(url: String, tally: Tally, number: u64) {
+async fn wallet(url: String, checks: Checks, number: u64) {
     loop {
         // A new connection now and then, as wallets do.
         let Ok(mut client) = Client::connect(url.clone()).await else {
-            tally.wrong("no connection".to_owned());
+            checks.tally.wrong("no connection".to_owned());
             sleep(Duration::from_secs(1)).await;
             continue;
         };
         for turn in 0..50 {
-            if timeout(WAIT, ask(&mut client, &tally, number + turn))
+            if timeout(WAIT, ask(&mut client, &checks, number + turn))
                 .await
                 .is_err()
             {
-                tally.wrong(format!("no answer in {WAIT:?} to question {}", turn % 5));
+                checks
+                    .tally
+                    .wrong(format!("no answer in {WAIT:?} to question {}", turn % 5));
             }
             sleep(PAUSE).await;
         }
@@ -141,15 +105,15 @@ async fn wallet(url: String, tally: Tally, number: u64) {
 }
 
 /// One of each question, against a node that is left alone.
-pub async fn once(url: String, tally: &Tally) {
+pub async fn once(url: String, checks: &Checks) {
     let mut client = connect(&url).await;
     for turn in 0..5 {
-        let asked = timeout(WAIT, ask(&mut client, tally, turn)).await;
+        let asked = timeout(WAIT, ask(&mut client, checks, turn)).await;
         asked.expect("it still answers");
     }
 }
 
-async fn ask(client: &mut Client, tally: &Tally, turn: u64) {
+async fn ask(client: &mut Client, checks: &Checks, turn: u64) {
     let at = |height| BlockId {
         height,
         ..BlockId::default()
@@ -158,28 +122,28 @@ async fn ask(client: &mut Client, tally: &Tally, turn: u64) {
     match turn % 5 {
         0 => {
             let latest = client.get_latest_block(ChainSpec {}).await;
-            tally.check("GetLatestBlock", latest, |latest| {
+            checks.check("GetLatestBlock", latest, |latest| {
                 let latest = latest.get_ref();
-                tally
+                checks
                     .block(&latest.hash)
                     .is_some_and(|known| known.height == latest.height)
             });
         }
         1 => {
             let block = client.get_block(at(some)).await;
-            tally.check("GetBlock", block, |block| tally.knows(block.get_ref()));
+            checks.check("GetBlock", block, |block| checks.knows(block.get_ref()));
         }
         2 => {
             let blocks = range(client, at(1), at(150)).await;
-            tally.check("GetBlockRange", blocks, |blocks| {
+            checks.check("GetBlockRange", blocks, |blocks| {
                 let links = |pair: &[CompactBlock]| pair[0].hash == pair[1].prev_hash;
                 blocks.len() == 150
                     && blocks.windows(2).all(links)
-                    && blocks.iter().all(|block| tally.knows(block))
+                    && blocks.iter().all(|block| checks.knows(block))
             });
         }
         3 => {
-            let (block, index) = transaction(tally, some);
+            let (block, index) = transaction(checks, some);
             let filter = TxFilter {
                 hash: Bytes::copy_from_slice(&block.txids[index]),
                 ..TxFilter::default()
@@ -191,14 +155,14 @@ async fn ask(client: &mut Client, tally: &Tally, turn: u64) {
                 Err(status) if status.code() == Code::Internal => Err(Status::unavailable("")),
                 other => other,
             };
-            tally.check("GetTransaction", answer, |answer| {
+            checks.check("GetTransaction", answer, |answer| {
                 answer.get_ref().data == block.raw[block.txs[index].clone()]
             });
         }
         _ => {
             let data = vec![some as u8; 40].into();
             let sent = client.send_transaction(RawTransaction { data, height: 0 });
-            tally.check("SendTransaction", sent.await, |reply| {
+            checks.check("SendTransaction", sent.await, |reply| {
                 reply.get_ref().error_code != 0
             });
         }
@@ -206,9 +170,9 @@ async fn ask(client: &mut Client, tally: &Tally, turn: u64) {
 }
 
 /// Some transaction of the blocks that all branches share.
-fn transaction(tally: &Tally, height: u64) -> (Arc<Block>, usize) {
+fn transaction(checks: &Checks, height: u64) -> (Arc<Block>, usize) {
     let height = height.min(70);
-    let block = tally.known.values().find(|block| block.height == height);
+    let block = checks.known.values().find(|block| block.height == height);
     let block = Arc::clone(block.expect("every height has a block"));
     let index = block.txids.len() - 1;
     (block, index)
