@@ -50,7 +50,7 @@ use std::{
 };
 
 use heliostat_node::defaults::{ROOM, SMALL_ANSWER};
-use heliostat_zcash::defaults::IN_FLIGHT;
+use heliostat_zcash::defaults::{IN_FLIGHT, LARGE_REPLY};
 use node::{Node, Sample};
 use octez::Octez;
 use readers::Readers;
@@ -85,9 +85,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// allocator arenas fill.
 const YOUNG: u64 = 24 << 20;
 /// What is on top while it lasts, in bytes: the answers of the one node that
-/// sends without end. One may be large at a time, and as many small as there
-/// are questions, each here and in its connection's buffers.
-const SENT: u64 = (ROOM + 2 * IN_FLIGHT * SMALL_ANSWER) as u64;
+/// sends without end. One of them is larger than a share, and as many small as
+/// there are questions, each here and in its connection's buffers.
+const SENT: u64 = (ROOM + LARGE_REPLY + 2 * IN_FLIGHT * SMALL_ANSWER) as u64;
 /// Good answers a second below which the wallets were not served.
 const LEAST_A_SECOND: u64 = 2;
 

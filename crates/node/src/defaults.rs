@@ -4,11 +4,15 @@ use std::time::Duration;
 
 // ---- answers ----
 
-/// Bytes of answers that are read from one upstream at a time, without small
-/// ones: the largest single answer that any ledger's nodes give (zebrad's cap
-/// is 50 MiB). A node that sends without end takes this once, and not for
-/// each question.
-pub const ROOM: usize = 50 << 20;
+/// Bytes of answers that are read from one upstream at a time, in shares:
+/// eight of the largest. A node that sends without end takes this once, and
+/// not for each question.
+pub const ROOM: usize = 8 * SHARE;
+
+/// The largest share: a Zcash block of the greatest size in hex, and what
+/// frames it; several Tezos blocks in JSON. One larger answer is read at a
+/// time, up to its own cap: it is rare.
+pub const SHARE: usize = 4 << 20;
 
 /// Answers up to this size never wait for room: nearly all blocks, headers and
 /// proofs. Each of them is a question's, of which there are few at a time.

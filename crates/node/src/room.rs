@@ -3,15 +3,16 @@
 //! An answer is read into memory before it is understood, and who sends it may
 //! send without end. Each has a cap of its own; [`Room`] bounds all that come
 //! from one upstream at a time. Small ones are free of it. A larger one waits
-//! until there is room for as many bytes as it announces, or for its cap if it
-//! announces nothing.
+//! for its share of a room that several have: as much as it announces, or as
+//! much as it may have, and [`SHARE`] at most. One that turns out to be larger
+//! than that waits until it is the only one.
 
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::defaults::{ROOM, SMALL_ANSWER};
+use crate::defaults::{ROOM, SHARE, SMALL_ANSWER};
 
 /// What is counted: a semaphore has fewer permits than an answer may have
 /// bytes.
@@ -29,13 +30,22 @@ impl fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// Room for the answers of one upstream: [`ROOM`] bytes.
+/// Room for the answers of one upstream: [`ROOM`] bytes for those up to
+/// [`SHARE`], and a place for one that is larger.
 #[derive(Debug)]
-pub struct Room(Semaphore);
+pub struct Room {
+    shares: Semaphore,
+    /// Whoever has it waits for nobody, so that those who wait for it with
+    /// their shares in hand do not wait for ever.
+    whole: Semaphore,
+}
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Semaphore::new(ROOM / UNIT))
+        Self {
+            shares: Semaphore::new(ROOM / UNIT),
+            whole: Semaphore::new(1),
+        }
     }
 }
 
@@ -52,8 +62,9 @@ impl Room {
             return Err(TooLarge(cap));
         }
         Ok(Answer {
-            room: &self.0,
-            taken: None,
+            room: self,
+            share: None,
+            whole: None,
             cap,
             due: announced.unwrap_or(cap),
             first: Bytes::new(),
@@ -65,8 +76,9 @@ impl Room {
 /// An answer that is being read.
 #[derive(Debug)]
 pub struct Answer<'a> {
-    room: &'a Semaphore,
-    taken: Option<SemaphorePermit<'a>>,
+    room: &'a Room,
+    share: Option<SemaphorePermit<'a>>,
+    whole: Option<SemaphorePermit<'a>>,
     cap: usize,
     /// The most that can come.
     due: usize,
@@ -86,11 +98,14 @@ impl Answer<'_> {
         if length > self.due {
             return Err(TooLarge(self.cap));
         }
-        if length > SMALL_ANSWER && self.taken.is_none() {
-            let units = self.due.min(ROOM).div_ceil(UNIT);
+        // Neither semaphore is ever closed.
+        if length > SMALL_ANSWER && self.share.is_none() {
+            let units = self.due.min(SHARE).div_ceil(UNIT);
             let units = u32::try_from(units).unwrap_or(u32::MAX);
-            // The semaphore is never closed.
-            self.taken = self.room.acquire_many(units).await.ok();
+            self.share = self.room.shares.acquire_many(units).await.ok();
+        }
+        if length > SHARE && self.whole.is_none() {
+            self.whole = self.room.whole.acquire().await.ok();
         }
         if length == piece.len() {
             self.first = piece;
@@ -98,9 +113,10 @@ impl Answer<'_> {
         }
         if length > self.rest.capacity() {
             // What is not written to takes address space alone.
-            let most = match self.taken {
-                Some(_) => self.due,
-                None => self.due.min(SMALL_ANSWER),
+            let most = match (&self.share, &self.whole) {
+                (None, _) => self.due.min(SMALL_ANSWER),
+                (Some(_), None) => self.due.min(SHARE),
+                (Some(_), Some(_)) => self.due,
             };
             self.rest.reserve(most - self.rest.len());
         }
@@ -186,36 +202,55 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_answers_wait_for_each_other_and_small_ones_do_not() {
+    async fn as_many_as_have_shares_are_read_and_small_ones_always() {
         let room = Room::default();
-        let mut first = room.answer(ROOM, None).unwrap();
-        read(&mut first, SMALL_ANSWER + 1).await.unwrap();
-        let mut second = room.answer(SMALL_ANSWER * 2, None).unwrap();
-        assert!(fits(&mut second, SMALL_ANSWER).await);
-        assert!(!fits(&mut second, 1).await);
-        first.whole();
-        assert!(fits(&mut second, SMALL_ANSWER).await);
+        let count = ROOM / SHARE;
+        let mut answers: Vec<_> = (0..=count)
+            .map(|_| room.answer(SHARE, None).unwrap())
+            .collect();
+        let mut last = answers.pop().unwrap();
+        for answer in &mut answers {
+            assert!(fits(answer, SHARE).await);
+        }
+        assert!(fits(&mut last, SMALL_ANSWER).await);
+        assert!(!fits(&mut last, 1).await);
+        answers.pop().unwrap().whole();
+        assert!(fits(&mut last, SHARE - SMALL_ANSWER).await);
     }
 
     #[tokio::test]
-    async fn one_that_announces_little_leaves_room_for_others() {
+    async fn those_that_announce_little_have_small_shares() {
         let room = Room::default();
-        let size = ROOM / 4;
-        let mut answers: Vec<_> = (0..5)
-            .map(|_| room.answer(ROOM, Some(size as u64)).unwrap())
+        let size = SMALL_ANSWER * 2;
+        let mut answers: Vec<_> = (0..=ROOM / size)
+            .map(|_| room.answer(SHARE, Some(size as u64)).unwrap())
             .collect();
-        for answer in &mut answers[..4] {
+        let mut last = answers.pop().unwrap();
+        for answer in &mut answers {
             assert!(fits(answer, size).await);
         }
-        assert!(!fits(&mut answers[4], size).await);
+        assert!(!fits(&mut last, size).await);
     }
 
     #[tokio::test]
-    async fn one_larger_than_the_room_has_it_for_itself() {
+    async fn one_at_a_time_is_larger_than_a_share() {
         let room = Room::default();
-        let mut answer = room.answer(ROOM * 2, None).unwrap();
-        assert!(fits(&mut answer, SMALL_ANSWER * 2).await);
-        let mut other = room.answer(ROOM, None).unwrap();
-        assert!(!fits(&mut other, SMALL_ANSWER * 2).await);
+        let mut answers: Vec<_> = (0..ROOM / SHARE)
+            .map(|_| room.answer(ROOM * 2, None).unwrap())
+            .collect();
+        for answer in &mut answers {
+            assert!(fits(answer, SHARE).await);
+        }
+        let mut last = answers.pop().unwrap();
+        assert!(fits(&mut last, ROOM).await, "it waits for nobody");
+        for answer in &mut answers {
+            assert!(!fits(answer, 1).await);
+        }
+        // All come to their end, one after the other.
+        last.whole();
+        for mut answer in answers {
+            assert!(fits(&mut answer, ROOM).await);
+            answer.whole();
+        }
     }
 }

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use heliostat_node::defaults::{ROOM, SMALL_ANSWER};
 use heliostat_sim::zcash::{Filter, Misbehaviour};
+use heliostat_zcash::defaults::{IN_FLIGHT, LARGE_REPLY};
+use heliostat_zcash_proto::TxFilter;
 use tokio::time::sleep;
+use tonic::Code;
 
 use super::{
     running::Process,
@@ -12,6 +16,13 @@ use super::{
 
 /// The most a process may grow by, in KiB.
 const GROWTH: u64 = 100 << 10;
+
+/// Questions at once, which the node could answer all at once.
+const QUESTIONS: u8 = 60;
+/// The most that the answers of one node may take, in KiB: their room, one
+/// that is larger, and the small ones, in a connection's buffers too; and what
+/// so many questions take by themselves.
+const ONE_NODE: u64 = ((ROOM + LARGE_REPLY + 2 * IN_FLIGHT * SMALL_ANSWER) >> 10) as u64 + 16_384;
 
 /// The most memory a process had so far, in KiB; `None` where the system
 /// does not say.
@@ -85,5 +96,48 @@ async fn a_first_sync_from_blocks_of_1_gb_takes_no_memory_and_does_no_harm() {
     assert!(status.chains["zcash"].findings.is_empty());
     let grown = peak(&process).unwrap() - before;
     assert!(grown < GROWTH, "{grown} KiB more");
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_questions_to_a_node_that_answers_without_end_take_its_room_and_no_more() {
+    let bad = honest().await;
+    bad.misbehave(
+        Misbehaviour::Huge(1 << 30),
+        Filter::method("getrawtransaction"),
+    );
+    let url = bad.url();
+    let process = Process::start(&[
+        "--upstream",
+        &url,
+        "--network",
+        "regtest",
+        "--store",
+        "memory:",
+    ]);
+    let synced =
+        |status: &heliostat_observe::Status| status.chains["zcash"].local_height == Some(BLOCKS);
+    process.until("synced", synced).await;
+    let Some(before) = peak(&process) else {
+        return eprintln!("skipped: this system does not tell a process's peak memory");
+    };
+    let client = process.client().await;
+    let asked = (0..QUESTIONS).map(|number| {
+        let mut client = client.clone();
+        let hash = vec![number; 32].into();
+        let filter = TxFilter {
+            hash,
+            ..TxFilter::default()
+        };
+        tokio::spawn(async move { client.get_transaction(filter).await })
+    });
+    for answer in futures::future::join_all(asked).await {
+        assert_eq!(answer.unwrap().unwrap_err().code(), Code::Unavailable);
+    }
+    let cut = bad.count("getrawtransaction");
+    assert!(cut >= u64::from(QUESTIONS), "{cut} answers were cut off");
+    // Each may have 50 MB.
+    let grown = peak(&process).unwrap() - before;
+    assert!(grown < ONE_NODE, "{grown} KiB more");
     assert_eq!(process.terminate(), Some(0));
 }
