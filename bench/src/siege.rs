@@ -47,8 +47,6 @@ const NEIGHBOURS: usize = 250;
 /// The second byte of the first attack's addresses; each attack has its own,
 /// so that nobody is punished for the one before.
 const ATTACKERS: usize = 16;
-/// A method that waits for the whole of its request.
-const TAKES_A_BODY: &str = "/cash.z.wallet.sdk.rpc.CompactTxStreamer/SendTransaction";
 /// How often the server's memory is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -360,7 +358,7 @@ async fn one(target: Target, name: &str, n: usize) -> Result<Duration> {
     match name {
         "slow-headers" => attacks::slow_headers(stream, over_http2).await,
         "slow-body" => attacks::slow_body(stream, over_http2).await,
-        "late-body" => attacks::late_body(stream, over_http2, TAKES_A_BODY).await,
+        "late-body" => attacks::late_body(stream, over_http2).await,
         "silent" => attacks::silent(stream).await,
         "unread" => attacks::unread(stream, over_http2).await,
         "rapid-reset" => attacks::flood(stream, Flood::RapidReset).await,

@@ -196,7 +196,7 @@ async fn attackers_are_disconnected_and_leave_nothing_behind() {
     .await;
     assert_eq!(cut(Cut::Body), SLOW as u64);
     besiege(&good, SLOW, address, |stream, n| {
-        attacks::late_body(stream, http2(n), "/take")
+        attacks::late_body(stream, http2(n))
     })
     .await;
     assert_eq!(cut(Cut::Body), 2 * SLOW as u64);
