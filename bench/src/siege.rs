@@ -54,13 +54,13 @@ const LOOK: Duration = Duration::from_millis(200);
 pub const ATTACKS: [&str; 9] = [
     "slow-headers",
     "slow-body",
+    "late-body",
     "silent",
     "unread",
     "rapid-reset",
     "continuation",
     "settings",
     "ping",
-    "late-body",
 ];
 
 /// What to do.
@@ -357,8 +357,8 @@ async fn one(target: Target, name: &str, n: usize) -> Result<Duration> {
     let connected = Instant::now();
     match name {
         "slow-headers" => attacks::slow_headers(stream, over_http2).await,
-        "slow-body" => attacks::slow_body(stream, over_http2).await,
-        "late-body" => attacks::late_body(stream, over_http2).await,
+        "slow-body" => attacks::slow_body(stream, over_http2, b"").await,
+        "late-body" => attacks::slow_body(stream, over_http2, attacks::LATE).await,
         "silent" => attacks::silent(stream).await,
         "unread" => attacks::unread(stream, over_http2).await,
         "rapid-reset" => attacks::flood(stream, Flood::RapidReset).await,

@@ -191,12 +191,12 @@ async fn attackers_are_disconnected_and_leave_nothing_behind() {
     .await;
     assert_eq!(cut(Cut::Headers), SLOW as u64);
     besiege(&good, SLOW, address, |stream, n| {
-        attacks::slow_body(stream, http2(n))
+        attacks::slow_body(stream, http2(n), b"")
     })
     .await;
     assert_eq!(cut(Cut::Body), SLOW as u64);
     besiege(&good, SLOW, address, |stream, n| {
-        attacks::late_body(stream, http2(n))
+        attacks::slow_body(stream, http2(n), attacks::LATE)
     })
     .await;
     assert_eq!(cut(Cut::Body), 2 * SLOW as u64);

@@ -15,7 +15,7 @@ pub const ROOM: usize = 8 * SHARE;
 pub const SHARE: usize = 4 << 20;
 
 /// Answers up to this size never wait for room: nearly all blocks, headers and
-/// proofs. Each of them is a question's, of which there are few at a time.
+/// proofs. There are as many at a time as a ledger lets questions be under way.
 pub const SMALL_ANSWER: usize = 128 << 10;
 
 // ---- following ----

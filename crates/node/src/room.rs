@@ -1,50 +1,39 @@
 //! Room in memory for what upstreams answer.
 //!
 //! An answer is read into memory before it is understood, and who sends it may
-//! send without end. Each has a cap of its own; [`Room`] bounds all that come
-//! from one upstream at a time. Small ones are free of it. A larger one waits
+//! send without end. Each has a cap of its own; [`Room`] bounds all that are
+//! being read from one upstream. Small ones are free of it. A larger one waits
 //! for its share of a room that several have: as much as it announces, or as
 //! much as it may have, and [`SHARE`] at most. One that turns out to be larger
-//! than that waits until it is the only one.
-
-use std::fmt;
+//! than that waits until it is the only one. Room is free again once an answer
+//! is there: what it is kept for then is not counted here.
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::defaults::{ROOM, SHARE, SMALL_ANSWER};
 
-/// What is counted: a semaphore has fewer permits than an answer may have
-/// bytes.
-const UNIT: usize = 1 << 10;
-
 /// An answer that is larger than it may be; the cap in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is larger than {0} bytes")]
 pub struct TooLarge(pub usize);
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the answer is larger than {} bytes", self.0)
-    }
-}
-
-impl std::error::Error for TooLarge {}
 
 /// Room for the answers of one upstream: [`ROOM`] bytes for those up to
 /// [`SHARE`], and a place for one that is larger.
 #[derive(Debug)]
 pub struct Room {
+    /// A permit a byte.
     shares: Semaphore,
-    /// Whoever has it waits for nobody, so that those who wait for it with
-    /// their shares in hand do not wait for ever.
-    whole: Semaphore,
+    /// Whoever has its only permit waits for nobody, so that those who wait for
+    /// it with their shares in hand do not wait for ever.
+    large: Semaphore,
 }
 
 impl Default for Room {
     fn default() -> Self {
         Self {
-            shares: Semaphore::new(ROOM / UNIT),
-            whole: Semaphore::new(1),
+            shares: Semaphore::new(ROOM),
+            large: Semaphore::new(1),
         }
     }
 }
@@ -64,7 +53,7 @@ impl Room {
         Ok(Answer {
             room: self,
             share: None,
-            whole: None,
+            large: None,
             cap,
             due: announced.unwrap_or(cap),
             first: Bytes::new(),
@@ -78,7 +67,7 @@ impl Room {
 pub struct Answer<'a> {
     room: &'a Room,
     share: Option<SemaphorePermit<'a>>,
-    whole: Option<SemaphorePermit<'a>>,
+    large: Option<SemaphorePermit<'a>>,
     cap: usize,
     /// The most that can come.
     due: usize,
@@ -100,12 +89,11 @@ impl Answer<'_> {
         }
         // Neither semaphore is ever closed.
         if length > SMALL_ANSWER && self.share.is_none() {
-            let units = self.due.min(SHARE).div_ceil(UNIT);
-            let units = u32::try_from(units).unwrap_or(u32::MAX);
-            self.share = self.room.shares.acquire_many(units).await.ok();
+            let share = u32::try_from(self.due.min(SHARE)).unwrap_or(u32::MAX);
+            self.share = self.room.shares.acquire_many(share).await.ok();
         }
-        if length > SHARE && self.whole.is_none() {
-            self.whole = self.room.whole.acquire().await.ok();
+        if length > SHARE && self.large.is_none() {
+            self.large = self.room.large.acquire().await.ok();
         }
         if length == piece.len() {
             self.first = piece;
@@ -113,11 +101,9 @@ impl Answer<'_> {
         }
         if length > self.rest.capacity() {
             // What is not written to takes address space alone.
-            let most = match (&self.share, &self.whole) {
-                (None, _) => self.due.min(SMALL_ANSWER),
-                (Some(_), None) => self.due.min(SHARE),
-                (Some(_), Some(_)) => self.due,
-            };
+            let steps = [SMALL_ANSWER, SHARE, self.due];
+            let most = steps.into_iter().find(|step| length <= *step);
+            let most = most.map_or(self.due, |step| step.min(self.due));
             self.rest.reserve(most - self.rest.len());
         }
         self.rest

@@ -2,36 +2,23 @@
 
 use std::time::Duration;
 
-use heliostat_node::defaults::{ROOM, SMALL_ANSWER};
 use heliostat_sim::zcash::{Filter, Misbehaviour};
-use heliostat_zcash::defaults::{IN_FLIGHT, LARGE_REPLY};
 use heliostat_zcash_proto::TxFilter;
 use tokio::time::sleep;
 use tonic::Code;
 
 use super::{
     running::Process,
-    stage::{BLOCKS, chain, honest},
+    stage::{BLOCKS, ONE_NODE, chain, honest},
 };
 
-/// The most a process may grow by, in KiB.
-const GROWTH: u64 = 100 << 10;
+/// The most a process may grow by, in bytes.
+const GROWTH: u64 = 100 << 20;
 
 /// Questions at once, which the node could answer all at once.
 const QUESTIONS: u8 = 60;
-/// The most that the answers of one node may take, in KiB: their room, one
-/// that is larger, and the small ones, in a connection's buffers too; and what
-/// so many questions take by themselves.
-const ONE_NODE: u64 = ((ROOM + LARGE_REPLY + 2 * IN_FLIGHT * SMALL_ANSWER) >> 10) as u64 + 16_384;
-
-/// The most memory a process had so far, in KiB; `None` where the system
-/// does not say.
-fn peak(process: &Process) -> Option<u64> {
-    let path = format!("/proc/{}/status", process.child.id());
-    let status = std::fs::read_to_string(path).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
-}
+/// What so many questions take by themselves, in bytes.
+const ASKING: u64 = 16 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_of_1_gb_are_cut_off_and_take_no_memory() {
@@ -46,7 +33,7 @@ async fn replies_of_1_gb_are_cut_off_and_take_no_memory() {
         }
     };
     process.until("synced", at(BLOCKS)).await;
-    let Some(before) = peak(&process) else {
+    let Some(before) = process.most_resident() else {
         return eprintln!("skipped: this system does not tell a process's peak memory");
     };
 
@@ -73,8 +60,8 @@ async fn replies_of_1_gb_are_cut_off_and_take_no_memory() {
     bad.behave();
     good.behave();
     process.until("going on", at(BLOCKS + 6)).await;
-    let grown = peak(&process).unwrap() - before;
-    assert!(grown < GROWTH, "{grown} KiB more");
+    let grown = process.most_resident().unwrap() - before;
+    assert!(grown < GROWTH, "{grown} bytes more");
     assert_eq!(process.terminate(), Some(0));
 }
 
@@ -86,7 +73,7 @@ async fn a_first_sync_from_blocks_of_1_gb_takes_no_memory_and_does_no_harm() {
     let nodes = ["--upstream", &bad_url, "--upstream", &good_url];
     let rest = ["--network", "regtest", "--store", "memory:"];
     let process = Process::start(&[nodes, rest].concat());
-    let Some(before) = peak(&process) else {
+    let Some(before) = process.most_resident() else {
         return eprintln!("skipped: this system does not tell a process's peak memory");
     };
     let tip = chain().tip().unwrap().height;
@@ -94,8 +81,8 @@ async fn a_first_sync_from_blocks_of_1_gb_takes_no_memory_and_does_no_harm() {
         |status: &heliostat_observe::Status| status.chains["zcash"].local_height == Some(tip);
     let status = process.until("synced", there).await;
     assert!(status.chains["zcash"].findings.is_empty());
-    let grown = peak(&process).unwrap() - before;
-    assert!(grown < GROWTH, "{grown} KiB more");
+    let grown = process.most_resident().unwrap() - before;
+    assert!(grown < GROWTH, "{grown} bytes more");
     assert_eq!(process.terminate(), Some(0));
 }
 
@@ -118,7 +105,7 @@ async fn many_questions_to_a_node_that_answers_without_end_take_its_room_and_no_
     let synced =
         |status: &heliostat_observe::Status| status.chains["zcash"].local_height == Some(BLOCKS);
     process.until("synced", synced).await;
-    let Some(before) = peak(&process) else {
+    let Some(before) = process.most_resident() else {
         return eprintln!("skipped: this system does not tell a process's peak memory");
     };
     let client = process.client().await;
@@ -137,7 +124,7 @@ async fn many_questions_to_a_node_that_answers_without_end_take_its_room_and_no_
     let cut = bad.count("getrawtransaction");
     assert!(cut >= u64::from(QUESTIONS), "{cut} answers were cut off");
     // Each may have 50 MB.
-    let grown = peak(&process).unwrap() - before;
-    assert!(grown < ONE_NODE, "{grown} KiB more");
+    let grown = process.most_resident().unwrap() - before;
+    assert!(grown < ONE_NODE + ASKING, "{grown} bytes more");
     assert_eq!(process.terminate(), Some(0));
 }

@@ -10,8 +10,10 @@ use heliostat::{
     node::{self, RunningNode},
 };
 use heliostat_core::{Assurance, Evidence};
+use heliostat_node::defaults::{ROOM, SMALL_ANSWER};
 use heliostat_observe::{ChainStatus, UpstreamStatus};
 use heliostat_sim::zcash::{Block, Chain, Generator, GeneratorConfig, Handle, Node};
+use heliostat_zcash::defaults::{IN_FLIGHT, LARGE_REPLY, READ_BUFFER};
 use heliostat_zcash_proto::{
     BlockId, BlockRange, CompactBlock, PoolType,
     compact_tx_streamer_client::CompactTxStreamerClient,
@@ -27,6 +29,12 @@ const LOOK: Duration = Duration::from_millis(25);
 pub const BLOCKS: u64 = 150;
 /// Where single blocks are lied about.
 pub const LIE: u64 = 90;
+
+/// The most that the answers of one node may take while they are read, in
+/// bytes: their room, one that is larger, and the small ones, with what their
+/// connections read and pass on at a time.
+pub const ONE_NODE: u64 =
+    (ROOM + LARGE_REPLY + IN_FLIGHT * (SMALL_ANSWER + 2 * READ_BUFFER)) as u64;
 
 /// A wallet's connection.
 pub type Client = CompactTxStreamerClient<Channel>;

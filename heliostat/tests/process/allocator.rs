@@ -15,15 +15,7 @@ fn log(setting: Option<(&str, &str)>) -> String {
         .args(["--store", "memory:", "--log-level", "debug"])
         .args(["--listen", "127.0.0.1:0", "--observe", "127.0.0.1:0"])
         .args(["--log-format", "json"]);
-    for name in [
-        "GLIBC_TUNABLES",
-        "MALLOC_ARENA_MAX",
-        "MALLOC_MMAP_THRESHOLD_",
-        "MALLOC_TRIM_THRESHOLD_",
-    ] {
-        command.env_remove(name);
-    }
-    command.envs(setting);
+    command.env_clear().envs(setting);
     let process = Process::of(command);
     let log = process.logged();
     assert_eq!(process.terminate(), Some(0));

@@ -80,6 +80,17 @@ impl Daemon {
         }
     }
 
+    /// The most memory it ever had, in bytes; `None` where the system does not
+    /// say.
+    pub fn most_resident(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes << 10)
+    }
+
     /// What it has logged since it started.
     pub fn logged(&self) -> String {
         self.log.lock().unwrap().clone()

@@ -89,19 +89,11 @@ impl Node {
         Sample {
             at,
             memory: process.resident_bytes,
-            most: self.most_resident(),
+            most: self.0.most_resident().unwrap_or(0),
             tasks: process.tasks,
             descriptors: others.len() as u64,
             store_files: store_files.len() as u64,
         }
-    }
-
-    fn most_resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.child.id()));
-        let status = status.unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        kilobytes.unwrap_or(0) << 10
     }
 
     /// Ends it in good order.

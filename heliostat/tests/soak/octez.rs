@@ -21,8 +21,10 @@ const AGREEMENT: f64 = 0.2;
 const TRUSTED: usize = 4;
 /// How long a fault lasts, and how long it takes to the next block.
 const MANNER: Duration = Duration::from_secs(2);
-/// The faults that come last.
-const APART: usize = 5;
+/// How many faults are left out at first: answers without end come ten seconds
+/// after the start then, and not at the same time as those of the other chain's
+/// nodes, which come after twenty.
+const LEFT_OUT: usize = 5;
 /// The account whose balance is another one in every block.
 pub const BUSY: &str = "alice";
 
@@ -73,9 +75,7 @@ impl Octez {
     pub fn misbehaving(&self) -> AbortOnDropHandle<()> {
         let (moody, network) = (self.moody.handle(), self.network());
         AbortOnDropHandle::new(tokio::spawn(async move {
-            // Answers without end do not come at the same time as those of the
-            // other chain's nodes, at first.
-            for fault in Fault::all().iter().cycle().skip(APART) {
+            for fault in Fault::all().iter().cycle().skip(LEFT_OUT) {
                 moody.fail(fault.clone(), Filter::all());
                 sleep(MANNER).await;
                 moody.behave();

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use heliostat_core::Assurance;
 use heliostat_sim::tezos::Network;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{octez::BUSY, tally::Tally};
 
 /// Readers at a time.
 const READERS: u64 = 2;
+/// What can be asked.
+const QUESTIONS: u64 = 5;
 /// The pause between two questions of one of them.
 const PAUSE: Duration = Duration::from_millis(40);
 /// How long a reader waits for an answer.
@@ -21,7 +23,7 @@ const RECENT: u64 = 4;
 /// How old the block that is called the head may be, in blocks.
 const HEAD_AGE: usize = 64;
 
-/// What clients ask the chain, and how.
+/// Clients of the chain, and where they ask.
 #[derive(Clone)]
 pub struct Readers {
     url: String,
@@ -41,10 +43,16 @@ impl Readers {
         }
     }
 
-    /// Waits until it vouches for an answer.
-    pub async fn ready(&self) {
-        while !matches!(self.ask(1).await, Ok(Some(()))) {
-            sleep(PAUSE).await;
+    /// Waits until each question is answered and vouched for.
+    pub async fn each(&self) {
+        for turn in 0..QUESTIONS {
+            let answered = async {
+                while !self.ask(turn).await.unwrap() {
+                    sleep(PAUSE).await;
+                }
+            };
+            let waited = timeout(WAIT, answered).await;
+            waited.unwrap_or_else(|_| panic!("question {turn} has no right answer"));
         }
     }
 
@@ -62,30 +70,24 @@ impl Readers {
         futures::future::join_all(readers).await;
     }
 
-    /// One of each question, against a chain that is left alone.
-    pub async fn each(&self) {
-        for turn in 0..5 {
-            self.once(turn).await;
-        }
-    }
-
     async fn once(&self, turn: u64) {
         match self.ask(turn).await {
-            Ok(Some(())) => self.tally.good(),
-            Ok(None) => self.tally.refused(),
+            Ok(true) => self.tally.good(),
+            Ok(false) => self.tally.refused(),
             Err(words) => self.tally.wrong(words),
         }
     }
 
-    /// One question: answered and vouched for, refused, or wrong.
-    async fn ask(&self, turn: u64) -> Result<Option<()>, String> {
+    /// One question: whether there is an answer that is vouched for. One that
+    /// is wrong is an error.
+    async fn ask(&self, turn: u64) -> Result<bool, String> {
         let world = self.network.world();
         let back = UNPROVEN + turn % RECENT;
         let block = world.blocks().iter().rev().nth(back as usize);
         let block = block.expect("there are so many blocks");
         let account = &world.account(BUSY).id;
         let balance = format!("context/contracts/{account}/balance");
-        let (path, truth) = match turn % 5 {
+        let (path, truth) = match turn % QUESTIONS {
             0 => {
                 let truth = quoted(world.balance(block, account));
                 (format!("{}/{balance}", block.hash), Some(truth))
@@ -118,7 +120,7 @@ impl Readers {
         let is_vouched = grade.is_some_and(|grade| grade > Assurance::Relayed);
         // Nobody can say just now, or one node says so; both are told.
         if status == 503 || (status == 200 && !is_vouched) {
-            return Ok(None);
+            return Ok(false);
         }
         let is_true = match truth {
             Some(truth) => said == truth,
@@ -131,7 +133,7 @@ impl Readers {
             }
         };
         match status == 200 && is_true {
-            true => Ok(Some(())),
+            true => Ok(true),
             false => Err(wrong(format!("{status} {grade:?} {said}"))),
         }
     }

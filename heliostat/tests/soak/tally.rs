@@ -29,6 +29,11 @@ impl Tally {
         self.good.fetch_add(1, Relaxed);
     }
 
+    /// Good answers so far.
+    pub fn answered(&self) -> u64 {
+        self.good.load(Relaxed)
+    }
+
     /// Refused in words, as may be.
     pub fn refused(&self) {
         self.refused.fetch_add(1, Relaxed);
@@ -45,7 +50,7 @@ impl Tally {
     pub fn must_be_right(&self, least: u64) {
         let wrong = self.wrong.lock().unwrap();
         assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(SHOWN)]);
-        let good = self.good.load(Relaxed);
+        let good = self.answered();
         assert!(good >= least, "{good} good answers, {least} are due");
     }
 }

@@ -29,8 +29,9 @@ pub const POOL_IDLE: Duration = Duration::from_secs(15);
 /// two seconds.
 pub const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What a connection reads at a time, and the largest head of a reply. hyper
-/// would take up to 400 KiB for each of [`IN_FLIGHT`] connections, twice.
+/// What a connection over plain HTTP reads at a time, and the largest head of a
+/// reply there. hyper would take up to 408 KiB for each of [`IN_FLIGHT`]
+/// connections, and does over TLS, where its client has no such setting.
 pub const READ_BUFFER: usize = 64 << 10;
 
 /// A reply whose size does not grow with the chain (tip, info, txid).
@@ -39,6 +40,9 @@ pub const SMALL_REPLY: usize = 256 << 10;
 /// A raw block or transaction: consensus allows blocks of 2,000,000 bytes, two
 /// hex digits each, and the frame around them.
 pub const RAW_REPLY: usize = 4_000_000 + (64 << 10);
+
+// One at a time is larger, which is not enough to follow a chain.
+const _: () = assert!(RAW_REPLY <= heliostat_node::defaults::SHARE);
 
 /// A verbose block: at most 33,000 transactions fit into a block, 67 bytes of
 /// JSON each.

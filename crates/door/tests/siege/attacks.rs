@@ -20,6 +20,9 @@ pub struct Target {
     pub door: SocketAddr,
 }
 
+/// What a late body begins with.
+pub const LATE: &[u8] = &[b'a'; 2 << 10];
+
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
@@ -120,32 +123,20 @@ pub async fn slow_headers(mut stream: TcpStream, over_http2: bool) {
     trickle(stream, b"a: b\r\n").await;
 }
 
-/// A request whose body never ends.
-pub async fn slow_body(mut stream: TcpStream, over_http2: bool) {
-    if over_http2 {
-        let mut stream = http2(stream).await;
-        let start = frame(HEADERS, END_HEADERS, 1, &post("/take"));
-        stream.write_all(&start).await.expect("sent");
-        return trickle(stream, &frame(DATA, 0, 1, b"a")).await;
-    }
-    let start = b"POST /take HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
-    stream.write_all(start).await.expect("sent");
-    trickle(stream, b"a").await;
-}
-
-/// The same after its first 2 KiB, for which it does not wait in the door: the
-/// service has the request.
-pub async fn late_body(mut stream: TcpStream, over_http2: bool) {
-    let first = [b'a'; 2 << 10];
+/// A request whose body never ends; its beginning is sent at once. What is
+/// beyond the first KiB is for the service, which then has the request.
+pub async fn slow_body(mut stream: TcpStream, over_http2: bool, beginning: &[u8]) {
     if over_http2 {
         let mut stream = http2(stream).await;
         let mut start = frame(HEADERS, END_HEADERS, 1, &post("/take"));
-        start.extend(frame(DATA, 0, 1, &first));
+        if !beginning.is_empty() {
+            start.extend(frame(DATA, 0, 1, beginning));
+        }
         stream.write_all(&start).await.expect("sent");
         return trickle(stream, &frame(DATA, 0, 1, b"a")).await;
     }
     let start = b"POST /take HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
-    let start = [&start[..], &first].concat();
+    let start = [&start[..], beginning].concat();
     stream.write_all(&start).await.expect("sent");
     trickle(stream, b"a").await;
 }
